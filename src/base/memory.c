@@ -1,0 +1,121 @@
+#include "base/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A block is [CN_ALIGNMENT bytes that begin with the block's size][the caller's bytes]. */
+typedef struct head {
+    size_t nbytes; /* the caller's */
+} head;
+
+static const cn_allocator standard_allocator;
+static const cn_allocator *allocator = &standard_allocator;
+
+static head *head_of(void *memory)
+{
+    return (head *)(void *)((char *)memory - CN_ALIGNMENT);
+}
+
+bool cn_multiply(size_t a, size_t b, size_t *product)
+{
+    return !__builtin_mul_overflow(a, b, product);
+}
+
+bool cn_add(size_t a, size_t b, size_t *sum)
+{
+    return !__builtin_add_overflow(a, b, sum);
+}
+
+static void *fail(size_t count, size_t size, cinch_error *error)
+{
+    size_t nbytes;
+    if (cn_multiply(count, size, &nbytes))
+        cn_fail(error, CINCH_MEMORY, "out of memory: no %zu bytes left to allocate", nbytes);
+    else
+        cn_fail(error, CINCH_MEMORY, "out of memory: %zu times %zu bytes are more than can be addressed",
+                count, size);
+    return NULL;
+}
+
+static void *claim(size_t count, size_t size, size_t *nbytes, cinch_error *error)
+{
+    size_t whole;
+    char *block = NULL;
+    if (cn_multiply(count, size, nbytes) && cn_add(*nbytes, CN_ALIGNMENT, &whole))
+        block = allocator->allocate(whole);
+    if (!block)
+        return fail(count, size, error);
+    ((head *)(void *)block)->nbytes = *nbytes;
+    return block + CN_ALIGNMENT;
+}
+
+void *cn_new(size_t count, size_t size, cinch_error *error)
+{
+    size_t nbytes;
+    void *memory = claim(count, size, &nbytes, error);
+    if (memory)
+        memset(memory, 0, nbytes);
+    return memory;
+}
+
+void *cn_resize(void *memory, size_t count, size_t size, cinch_error *error)
+{
+    size_t nbytes, whole;
+    if (!memory)
+        return claim(count, size, &nbytes, error);
+    char *block = NULL;
+    if (cn_multiply(count, size, &nbytes) && cn_add(nbytes, CN_ALIGNMENT, &whole))
+        block = allocator->resize(head_of(memory), head_of(memory)->nbytes + CN_ALIGNMENT, whole);
+    if (!block)
+        return fail(count, size, error);
+    ((head *)(void *)block)->nbytes = nbytes;
+    return block + CN_ALIGNMENT;
+}
+
+char *cn_copy_text(const char *text, cinch_error *error)
+{
+    size_t nbytes = strlen(text) + 1;
+    char *copy = cn_resize(NULL, nbytes, 1, error);
+    if (copy)
+        memcpy(copy, text, nbytes);
+    return copy;
+}
+
+void cn_free(void *memory)
+{
+    if (memory)
+        allocator->release(head_of(memory));
+}
+
+void cn_memory_use(const cn_allocator *other)
+{
+    allocator = other ? other : &standard_allocator;
+}
+
+/* ---- The C library's allocator ------------------------------------------------------------------------- */
+
+/* C11 asks for a size that is a multiple of the alignment. */
+static void *standard_allocate(size_t nbytes)
+{
+    size_t padded;
+    if (!cn_add(nbytes, CN_ALIGNMENT - 1, &padded))
+        return NULL;
+    return aligned_alloc(CN_ALIGNMENT, padded / CN_ALIGNMENT * CN_ALIGNMENT);
+}
+
+/* realloc does not keep the alignment. */
+static void *standard_resize(void *memory, size_t old_nbytes, size_t nbytes)
+{
+    void *moved = standard_allocate(nbytes);
+    if (!moved)
+        return NULL;
+    memcpy(moved, memory, old_nbytes < nbytes ? old_nbytes : nbytes);
+    free(memory);
+    return moved;
+}
+
+static const cn_allocator standard_allocator = {
+    .allocate = standard_allocate,
+    .resize = standard_resize,
+    .release = free,
+};
