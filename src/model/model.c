@@ -1,0 +1,386 @@
+#include "model/model.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+#include "model/decoder.h"
+#include "model/initializer.h"
+
+void cn_shape_print(cinch_shape shape, cn_text *text)
+{
+    for (size_t i = 0; i < shape.rank; i++)
+        cn_text_add(text, i ? "x%zu" : "%zu", shape.sizes[i]);
+}
+
+/* ---- The row's shape ------------------------------------------------------------------------------------- */
+
+/* "784" or "28x28x1"; a two-dimensional image gets one channel. */
+static cinch_status shape_parse(const char *chars, cinch_shape *shape, cinch_error *error)
+{
+    *shape = (cinch_shape){0};
+    for (const char *c = chars;; c++) {
+        size_t size = 0;
+        if (*c < '0' || *c > '9' || shape->rank == CINCH_MAX_RANK)
+            goto refuse;
+        for (; *c >= '0' && *c <= '9'; c++)
+            if (!cn_multiply(size, 10, &size) || !cn_add(size, (size_t)(*c - '0'), &size))
+                goto refuse;
+        shape->sizes[shape->rank++] = size;
+        if (!size || (*c && *c != 'x'))
+            goto refuse;
+        if (!*c)
+            break;
+    }
+    return CINCH_OK;
+refuse:
+    return cn_fail(error, CINCH_USAGE, "input = %s: not a shape like 784 or 28x28x1", chars);
+}
+
+static bool shape_size(cinch_shape shape, size_t *size)
+{
+    *size = 1;
+    for (size_t i = 0; i < shape.rank; i++)
+        if (!cn_multiply(*size, shape.sizes[i], size))
+            return false;
+    return true;
+}
+
+static cinch_status input_shape(cinch_model *model, cinch_shape row, cinch_error *error)
+{
+    const char *text = cn_recipe_text(model->recipe, CN_INPUT);
+    model->input = row;
+    if (*text && shape_parse(text, &model->input, error))
+        return CINCH_USAGE;
+    if (model->input.rank == 0)
+        model->input = cn_shape_flat(1);
+    if (model->input.rank == 2)
+        model->input.sizes[model->input.rank++] = 1;
+    size_t size, wanted;
+    if (!shape_size(model->input, &size) || !shape_size(row, &wanted) || size > (size_t)1 << 32)
+        return cn_fail(error, CINCH_BAD_INPUT, "input = %s: too large", text);
+    if (row.rank && size != wanted)
+        return cn_fail(error, CINCH_BAD_INPUT, "input = %s has %zu values, the data's rows have %zu", text, size,
+                       wanted);
+    return CINCH_OK;
+}
+
+/* ---- Nodes ----------------------------------------------------------------------------------------------- */
+
+/* Appends the nodes of one pipeline, each shaped by the one before. */
+static cinch_status add_nodes(cinch_model *model, cn_pipeline *pipeline, bool decoder, cinch_error *error)
+{
+    size_t room = model->nnode + pipeline->count;
+    cn_node *nodes = cn_resize(model->nodes, room, sizeof *nodes, error);
+    if (!nodes)
+        return CINCH_MEMORY;
+    model->nodes = nodes;
+    char **specs = cn_resize(model->specs, room, sizeof *specs, error);
+    if (!specs)
+        return CINCH_MEMORY;
+    model->specs = specs;
+    for (size_t i = 0; i < pipeline->count; i++) {
+        cn_node *node = &nodes[model->nnode];
+        *node = (cn_node){.layer = (const cn_layer *)pipeline->specs[i].part, .spec = pipeline->specs[i],
+                          .decoder = decoder, .index = i, .place = model->nnode,
+                          .input = model->nnode ? node[-1].output : model->input};
+        cn_text text = {0};
+        cn_spec_print(&node->spec, &text);
+        if (!(specs[model->nnode] = cn_text_take(&text, error)))
+            return CINCH_MEMORY;
+        model->nnode++;
+        cinch_status status = node->layer->shape(node, error);
+        if (status) {
+            cn_fail_prefix(error, "%s.%zu (%s): ", decoder ? "decoder" : "encoder", i, specs[node->place]);
+            return status;
+        }
+    }
+    return CINCH_OK;
+}
+
+/* The decoder's text: a pipeline as it is, or what a decoder of the table makes of the encoder. */
+static cinch_status expand_decoder(const cinch_model *model, char **pipeline, cinch_error *error)
+{
+    const char *text = cn_recipe_text(model->recipe, CN_DECODER);
+    size_t length = strcspn(text, " \t|");
+    for (const cn_decoder *const *decoder = cn_decoders; *decoder; decoder++) {
+        if (strncmp((*decoder)->part.name, text, length) || (*decoder)->part.name[length])
+            continue;
+        cn_spec spec;
+        cinch_status status = cn_spec_parse(text, "decoder", (const cn_part *const *)cn_decoders, &spec, error);
+        if (status)
+            return status;
+        cn_text made = {0};
+        status = (*decoder)->expand(&spec, model->nodes, model->nencoder, &made, error);
+        cn_spec_clear(&spec);
+        if (status) {
+            cn_text_clear(&made);
+            return status;
+        }
+        *pipeline = cn_text_take(&made, error);
+        return *pipeline ? CINCH_OK : CINCH_MEMORY;
+    }
+    *pipeline = cn_copy_text(text, error);
+    return *pipeline ? CINCH_OK : CINCH_MEMORY;
+}
+
+static cinch_status build_pipelines(cinch_model *model, cinch_error *error)
+{
+    const char *text = cn_recipe_text(model->recipe, CN_ENCODER);
+    if (!*text)
+        return cn_fail(error, CINCH_USAGE, "no encoder: give one, as in --encoder \"dense 32 relu\" (see cinch help "
+                       "layers)");
+    size_t limit = cn_limits_standard.layers;
+    cinch_status status = cn_pipeline_parse(text, "layer", cn_layer_parts(), limit, &model->encoder, error);
+    if (status || (status = add_nodes(model, &model->encoder, false, error)))
+        return status;
+    model->nencoder = model->nnode;
+    if (!model->nencoder)
+        return cn_fail(error, CINCH_USAGE, "encoder = %s: it has no layer", text);
+    model->code = model->nodes[model->nnode - 1].output;
+
+    char *decoder = NULL;
+    if ((status = expand_decoder(model, &decoder, error)))
+        return status;
+    status = cn_pipeline_parse(decoder, "layer", cn_layer_parts(), limit, &model->decoder, error);
+    cn_free(decoder);
+    if (status || (status = add_nodes(model, &model->decoder, true, error)))
+        return status;
+    if (model->nnode == model->nencoder)
+        return cn_fail(error, CINCH_USAGE, "decoder = %s: it has no layer",
+                       cn_recipe_text(model->recipe, CN_DECODER));
+    size_t in = cn_shape_size(model->input), out = cn_shape_size(model->nodes[model->nnode - 1].output);
+    if (in != out)
+        return cn_fail(error, CINCH_USAGE, "the decoder ends in %zu values, the rows have %zu: its last layer must "
+                       "give the row back", out, in);
+    return CINCH_OK;
+}
+
+/* ---- Parameters ------------------------------------------------------------------------------------------ */
+
+static cinch_status add_parameter(cinch_model *model, cn_node *node, const cn_declaration *declared,
+                                  size_t *values_left, cinch_error *error)
+{
+    cn_parameter *list = cn_resize(model->parameters, model->nparameter + 1, sizeof *list, error);
+    if (!list)
+        return CINCH_MEMORY;
+    model->parameters = list;
+    cn_parameter *parameter = &list[model->nparameter];
+    *parameter = (cn_parameter){.shape = declared->shape, .packing = declared->packing,
+                                .fan_in = declared->fan_in, .fan_out = declared->fan_out,
+                                .weight = declared->weight};
+    node->parameters[node->nparameter++] = model->nparameter++;
+    cn_text name = {0};
+    cn_text_add(&name, "%s.%zu.%s", node->decoder ? "decoder" : "encoder", node->index, declared->suffix);
+    if (!(parameter->name = cn_text_take(&name, error)))
+        return CINCH_MEMORY;
+    if (!shape_size(declared->shape, &parameter->count) || parameter->count > *values_left)
+        return cn_fail(error, CINCH_BAD_INPUT, "%s: larger than what there is", parameter->name);
+    *values_left -= parameter->count;
+    parameter->values = cn_new(parameter->count, sizeof *parameter->values, error);
+    return parameter->values ? CINCH_OK : CINCH_MEMORY;
+}
+
+static cinch_status add_parameters(cinch_model *model, size_t most_values, cinch_error *error)
+{
+    for (cn_node *node = model->nodes; node < model->nodes + model->nnode; node++) {
+        cn_declaration declared[CN_MAX_PARAMETERS];
+        size_t count = node->layer->declare ? node->layer->declare(node, declared) : 0;
+        for (size_t i = 0; i < count; i++) {
+            cinch_status status = add_parameter(model, node, &declared[i], &most_values, error);
+            if (status)
+                return status;
+        }
+    }
+    return CINCH_OK;
+}
+
+cinch_model *cn_model_new(const cinch_recipe *recipe, cinch_shape row, size_t most_values, cinch_error *error)
+{
+    cinch_model *model = cn_new(1, sizeof *model, error);
+    if (!model)
+        return NULL;
+    model->recipe = cn_recipe_copy(recipe, error);
+    if (!model->recipe || input_shape(model, row, error) || build_pipelines(model, error) ||
+        add_parameters(model, most_values, error)) {
+        cinch_model_free(model);
+        return NULL;
+    }
+    return model;
+}
+
+void cinch_model_free(cinch_model *model)
+{
+    if (!model)
+        return;
+    for (size_t i = 0; i < model->nparameter; i++) {
+        cn_free(model->parameters[i].name);
+        cn_free(model->parameters[i].values);
+    }
+    for (size_t i = 0; i < model->nnode; i++)
+        cn_free(model->specs[i]);
+    cn_free(model->parameters);
+    cn_free(model->specs);
+    cn_free(model->nodes);
+    cn_pipeline_clear(&model->encoder);
+    cn_pipeline_clear(&model->decoder);
+    cn_scaler_clear(&model->scaler);
+    cn_free(model->scaler_json);
+    cn_free(model->history);
+    cinch_recipe_free(model->recipe);
+    cn_free(model);
+}
+
+/* ---- Starting weights ------------------------------------------------------------------------------------ */
+
+static void draw_parameter(cn_parameter *parameter, size_t place, uint64_t seed, const cn_spec *spec)
+{
+    const cn_initializer *initializer = (const cn_initializer *)spec->part;
+    double width = initializer->width(spec, (double)parameter->fan_in, (double)parameter->fan_out);
+    cn_random random = cn_random_at(seed, CN_DRAW_INIT, place, 0, 0);
+    for (size_t i = 0; i < parameter->count; i++) {
+        random.row = i >> 24;   /* a stream's index has 32 bits, a normal draw takes two words */
+        uint32_t index = (uint32_t)(i & 0xffffff);
+        parameter->values[i] = (float)(width * (initializer->normal
+                                                    ? cn_random_normal(&random, index)
+                                                    : 2 * cn_random_uniform(&random, index) - 1));
+    }
+}
+
+static cinch_status draw_parameters(cinch_model *model, cinch_error *error)
+{
+    cn_spec spec;
+    cinch_status status = cn_spec_parse(cn_recipe_text(model->recipe, CN_INIT), "initializer",
+                                        (const cn_part *const *)cn_initializers, &spec, error);
+    if (status)
+        return status;
+    uint64_t seed = cn_recipe_value(model->recipe, CN_SEED).count;
+    for (size_t i = 0; i < model->nparameter; i++)
+        if (model->parameters[i].fan_in)
+            draw_parameter(&model->parameters[i], i, seed, &spec);
+    cn_spec_clear(&spec);
+    return CINCH_OK;
+}
+
+static cinch_status take_from_file(cinch_model *model, const char *path, cinch_error *error)
+{
+    cn_bytes bytes = {0};
+    cn_safetensors file = {0};
+    bool hashed;
+    cinch_status status = cn_file_read(path, cn_limits_standard.file_bytes, &bytes, error);
+    if (!status && !(status = cn_safetensors_parse(&bytes, path, &cn_limits_standard, &file, &hashed, error)))
+        status = cn_model_take(model, &file, "", path, error);
+    cn_safetensors_clear(&file);
+    return status;
+}
+
+cinch_status cn_model_init(cinch_model *model, const char *init_from, cinch_error *error)
+{
+    return *init_from ? take_from_file(model, init_from, error) : draw_parameters(model, error);
+}
+
+/* ---- What else it holds ---------------------------------------------------------------------------------- */
+
+cinch_status cn_model_set_scaler(cinch_model *model, cn_scaler *scaler, cinch_error *error)
+{
+    char *json = cn_scaler_print(scaler, error);
+    if (!json)
+        return CINCH_MEMORY;
+    cn_free(model->scaler_json);
+    cn_scaler_clear(&model->scaler);
+    model->scaler_json = json;
+    model->scaler = *scaler;
+    *scaler = (cn_scaler){0};
+    return CINCH_OK;
+}
+
+cinch_status cn_model_set_history(cinch_model *model, const char *history, cinch_error *error)
+{
+    char *copy = cn_copy_text(history, error);
+    if (!copy)
+        return CINCH_MEMORY;
+    cn_free(model->history);
+    model->history = copy;
+    return CINCH_OK;
+}
+
+cinch_model *cn_model_copy(const cinch_model *model, cinch_error *error)
+{
+    cinch_model *copy = cn_model_new(model->recipe, model->input, SIZE_MAX, error);
+    cn_scaler scaler = {0};
+    if (!copy)
+        return NULL;
+    for (size_t i = 0; i < model->nparameter; i++)
+        memcpy(copy->parameters[i].values, model->parameters[i].values,
+               model->parameters[i].count * sizeof(float));
+    if ((model->scaler_json &&
+         (cn_scaler_parse(&scaler, model->scaler_json, cn_shape_size(model->input), error) ||
+          cn_model_set_scaler(copy, &scaler, error))) ||
+        (model->history && cn_model_set_history(copy, model->history, error))) {
+        cn_scaler_clear(&scaler);
+        cinch_model_free(copy);
+        return NULL;
+    }
+    return copy;
+}
+
+cinch_status cn_model_lower(const cinch_model *model, size_t first_node, size_t nnode, cn_program *program,
+                            cinch_error *error)
+{
+    for (size_t i = first_node; i < first_node + nnode; i++)
+        model->nodes[i].layer->lower(&model->nodes[i], model->parameters, program);
+    return program->failed ? cn_fail(error, CINCH_MEMORY, "out of memory") : CINCH_OK;
+}
+
+/* ---- What a caller may ask ------------------------------------------------------------------------------- */
+
+cinch_shape cinch_model_input(const cinch_model *model)
+{
+    return model->input;
+}
+
+cinch_shape cinch_model_code(const cinch_model *model)
+{
+    return model->code;
+}
+
+size_t cinch_model_nlayer(const cinch_model *model)
+{
+    return model->nnode;
+}
+
+cinch_layer cinch_model_layer(const cinch_model *model, size_t index)
+{
+    const cn_node *node = &model->nodes[index];
+    size_t nparam = 0;
+    for (size_t i = 0; i < node->nparameter; i++)
+        nparam += model->parameters[node->parameters[i]].count;
+    return (cinch_layer){.pipeline = node->decoder ? "decoder" : "encoder", .index = node->index,
+                         .spec = model->specs[index], .input = node->input, .output = node->output,
+                         .nparam = nparam};
+}
+
+size_t cinch_model_nparameter(const cinch_model *model)
+{
+    return model->nparameter;
+}
+
+cinch_parameter cinch_model_parameter(const cinch_model *model, size_t index)
+{
+    const cn_parameter *parameter = &model->parameters[index];
+    return (cinch_parameter){.name = parameter->name, .shape = parameter->shape, .values = parameter->values};
+}
+
+const cinch_recipe *cinch_model_recipe(const cinch_model *model)
+{
+    return model->recipe;
+}
+
+const char *cinch_model_scaler(const cinch_model *model)
+{
+    return model->scaler_json ? model->scaler_json : "";
+}
+
+const char *cinch_model_history(const cinch_model *model)
+{
+    return model->history ? model->history : "";
+}
