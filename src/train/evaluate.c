@@ -1,0 +1,125 @@
+#include "train/evaluate.h"
+
+#include "base/memory.h"
+#include "math/tree.h"
+
+enum { CHUNK = 96 };   /* rows that a thread carries at a time */
+
+struct cn_evaluator {
+    cn_threads *threads;
+    cn_plan *plan;             /* CHUNK rows for each thread */
+    size_t *rows;              /* [plan rows]: their numbers in the data */
+    double *values, *penalties;   /* [most_rows] */
+
+    /* What the threads work on. */
+    cn_step step;
+    const cinch_data *data;
+    size_t first, count;
+};
+
+cn_evaluator *cn_evaluator_new(const cinch_model *model, const cn_weights *weights, const cn_objective *objective,
+                               cn_threads *threads, size_t most_rows, cinch_error *error)
+{
+    cn_evaluator *evaluator = cn_new(1, sizeof *evaluator, error);
+    if (!evaluator)
+        return NULL;
+    size_t room = cn_threads_count(threads) * CHUNK;
+    evaluator->threads = threads;
+    evaluator->plan = cn_plan_new(model, weights, objective, room, false, error);
+    evaluator->rows = cn_new(room, sizeof *evaluator->rows, error);
+    evaluator->values = cn_new(most_rows, sizeof *evaluator->values, error);
+    evaluator->penalties = cn_new(most_rows, sizeof *evaluator->penalties, error);
+    if (!evaluator->plan || !evaluator->rows || !evaluator->values || !evaluator->penalties) {
+        cn_evaluator_free(evaluator);
+        return NULL;
+    }
+    return evaluator;
+}
+
+void cn_evaluator_free(cn_evaluator *evaluator)
+{
+    if (!evaluator)
+        return;
+    cn_plan_free(evaluator->plan);
+    cn_free(evaluator->rows);
+    cn_free(evaluator->values);
+    cn_free(evaluator->penalties);
+    cn_free(evaluator);
+}
+
+const double *cn_evaluator_values(const cn_evaluator *evaluator)
+{
+    return evaluator->values;
+}
+
+/* One thread's rows, CHUNK by CHUNK through its own part of the plan's buffers. */
+static void evaluate_share(void *arg, size_t thread)
+{
+    cn_evaluator *evaluator = arg;
+    const cn_plan *plan = evaluator->plan;
+    cn_step step = evaluator->step;
+    size_t first, count, place = thread * CHUNK;
+    cn_threads_share(evaluator->count, 1, cn_threads_count(evaluator->threads), thread, &first, &count);
+    for (size_t end = first + count; first < end; first += CHUNK) {
+        size_t rows = end - first < CHUNK ? end - first : CHUNK;
+        for (size_t r = 0; r < rows; r++)
+            evaluator->rows[place + r] = evaluator->first + first + r;
+        cn_data_gather(evaluator->data, &plan->model->scaler, NULL, evaluator->first + first, rows, plan->stride,
+                       step.kernels->real_size, cn_row(&step, plan->input, plan->stride, place));
+        cn_plan_pass(plan, &step, 1, place, rows);
+        for (size_t r = 0; r < rows; r++) {
+            evaluator->values[first + r] = plan->values[place + r];
+            evaluator->penalties[first + r] = plan->penalties[place + r];
+        }
+    }
+}
+
+static double weight_penalties(const cn_plan *plan)
+{
+    double sum = 0;
+    for (size_t t = 0; t < plan->weights->ntile; t++)
+        sum += cn_weights_penalty(plan->weights, plan->model, &plan->objective->penalties,
+                                  &plan->weights->tiles[t], false);
+    return sum;
+}
+
+cn_evaluation cn_evaluate(cn_evaluator *evaluator, const cinch_data *data, size_t first, size_t count,
+                          uint64_t seed, bool noise)
+{
+    const cn_plan *plan = evaluator->plan;
+    evaluator->step = (cn_step){.kernels = plan->weights->kernels, .noise = noise, .seed = seed, .epochs = 1,
+                                .rows = evaluator->rows};
+    evaluator->data = data;
+    evaluator->first = first;
+    evaluator->count = count;
+    cn_threads_run(evaluator->threads, evaluate_share, evaluator);
+    double rows = (double)count;
+    double reconstruction = cn_tree_sum(evaluator->values, count) / (rows * (double)plan->features);
+    double code_penalty = cn_tree_sum(evaluator->penalties, count) / rows;
+    return (cn_evaluation){.loss = reconstruction + code_penalty + weight_penalties(plan),
+                           .reconstruction = reconstruction};
+}
+
+/* ---- Rows that a loss takes ------------------------------------------------------------------------------ */
+
+cinch_status cn_check_targets(const cn_objective *objective, const cinch_model *model, const cinch_data *data,
+                              size_t first, size_t count, cinch_error *error)
+{
+    if (!cn_objective_loss(objective)->unit_targets)
+        return CINCH_OK;
+    size_t features = data->features;
+    float *row = cn_new(features, sizeof *row, error);
+    if (!row)
+        return CINCH_MEMORY;
+    cinch_status status = CINCH_OK;
+    for (size_t r = first; r < first + count && !status; r++) {
+        cn_data_gather(data, &model->scaler, NULL, r, 1, features, sizeof *row, row);
+        for (size_t f = 0; f < features && !status; f++)
+            if (!(row[f] >= 0 && row[f] <= 1))
+                status = cn_fail(error, CINCH_BAD_INPUT, "%s: row %zu, feature %zu is %g after scaling: loss = %s "
+                                 "takes values in [0, 1] (see --scale unit and minmax)", data->source, r, f,
+                                 (double)row[f], cn_objective_loss(objective)->part.name);
+    }
+    cn_free(row);
+    return status;
+}

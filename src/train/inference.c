@@ -1,0 +1,190 @@
+#include "train/inference.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+
+/* One kernel call: a product with what follows it fused in, or an elementwise primitive by itself. */
+typedef struct operation {
+    cn_primitive_kind kind;        /* CN_MATMUL stands for product, bias and activation */
+    size_t in, out;
+    cn_matrix matrix;
+    float *vector;                 /* a bias or a factor of each feature, padded to CN_PANEL; NULL: none */
+    cn_activation activation;
+    float factor;
+} operation;
+
+struct cn_inference {
+    const cn_kernels *kernels;
+    operation *operations;
+    size_t noperation;
+    size_t in, out, stride;        /* stride: of every buffer, the widest */
+    size_t nthread;
+    float *buffers;                /* [threads][2][CN_INFERENCE_ROWS][stride] */
+};
+
+/* ---- Planning -------------------------------------------------------------------------------------------- */
+
+static float *padded_vector(const cn_parameter *parameter, cinch_error *error)
+{
+    float *vector = cn_new(cn_round_up(parameter->count, CN_PANEL), sizeof *vector, error);
+    if (vector)
+        memcpy(vector, parameter->values, parameter->count * sizeof *vector);
+    return vector;
+}
+
+static cinch_status plan_product(const cn_inference *inference, operation *planned, const cn_primitive *primitive,
+                                 cinch_error *error)
+{
+    size_t count;
+    planned->matrix = (cn_matrix){.in = planned->in, .out = planned->out};
+    if (!cn_multiply(cn_round_up(planned->out, CN_PANEL), planned->in, &count))
+        return cn_fail(error, CINCH_MEMORY, "%s is too large", primitive->parameter->name);
+    if (!(planned->matrix.panels = cn_new(count, sizeof(float), error)))
+        return CINCH_MEMORY;
+    inference->kernels->pack(primitive->parameter->values, &planned->matrix);
+    return CINCH_OK;
+}
+
+/* Whether the primitive can be done by the product before it: a bias, if it has none yet, or an activation as the
+ * last thing that it does. */
+static bool fuses(const operation *before, const cn_primitive *primitive)
+{
+    if (!before || before->kind != CN_MATMUL || before->activation != CN_LINEAR)
+        return false;
+    return (primitive->kind == CN_ADD && !before->vector) || primitive->kind == CN_ACTIVATE;
+}
+
+static cinch_status plan_primitive(cn_inference *inference, const cn_primitive *primitive, cinch_error *error)
+{
+    operation *before = inference->noperation ? &inference->operations[inference->noperation - 1] : NULL;
+    if (primitive->kind == CN_ACTIVATE && primitive->activation == CN_LINEAR)
+        return CINCH_OK;
+    operation *planned = fuses(before, primitive) ? before : &inference->operations[inference->noperation++];
+    if (planned != before)
+        *planned = (operation){.kind = primitive->kind, .in = cn_shape_size(primitive->input),
+                               .out = cn_shape_size(primitive->output), .factor = (float)primitive->factor};
+    if (primitive->kind == CN_MATMUL)
+        return plan_product(inference, planned, primitive, error);
+    if (primitive->kind == CN_ACTIVATE)
+        planned->activation = primitive->activation;
+    else if (primitive->parameter && !(planned->vector = padded_vector(primitive->parameter, error)))
+        return CINCH_MEMORY;
+    return CINCH_OK;
+}
+
+static cinch_status plan_program(cn_inference *inference, const cn_program *program, cinch_error *error)
+{
+    inference->operations = cn_new(program->count, sizeof *inference->operations, error);
+    if (!inference->operations)
+        return CINCH_MEMORY;
+    size_t widest = inference->in > inference->out ? inference->in : inference->out;
+    for (size_t i = 0; i < program->count; i++) {
+        cinch_status status = plan_primitive(inference, &program->primitives[i], error);
+        if (status)
+            return status;
+        size_t out = cn_shape_size(program->primitives[i].output);
+        widest = out > widest ? out : widest;
+    }
+    inference->stride = cn_stride(widest);
+    size_t count;
+    if (!cn_multiply(inference->nthread * 2 * CN_INFERENCE_ROWS, inference->stride, &count))
+        return cn_fail(error, CINCH_MEMORY, "rows of %zu values are too large", widest);
+    inference->buffers = cn_new(count, sizeof *inference->buffers, error);
+    return inference->buffers ? CINCH_OK : CINCH_MEMORY;
+}
+
+cn_inference *cn_inference_new(const cinch_model *model, size_t first, size_t count, const cn_kernels *kernels,
+                               size_t nthread, cinch_error *error)
+{
+    cn_program program = {0};
+    cn_inference *inference = cn_new(1, sizeof *inference, error);
+    if (!inference)
+        return NULL;
+    inference->kernels = kernels;
+    inference->nthread = nthread;
+    inference->in = cn_shape_size(model->nodes[first].input);
+    inference->out = cn_shape_size(model->nodes[first + count - 1].output);
+    cinch_status status = cn_model_lower(model, first, count, &program, error);
+    if (!status)
+        status = plan_program(inference, &program, error);
+    cn_program_clear(&program);
+    if (status) {
+        cn_inference_free(inference);
+        return NULL;
+    }
+    return inference;
+}
+
+void cn_inference_free(cn_inference *inference)
+{
+    if (!inference)
+        return;
+    for (size_t i = 0; i < inference->noperation; i++) {
+        cn_free(inference->operations[i].matrix.panels);
+        cn_free(inference->operations[i].vector);
+    }
+    cn_free(inference->operations);
+    cn_free(inference->buffers);
+    cn_free(inference);
+}
+
+/* ---- Running --------------------------------------------------------------------------------------------- */
+
+static float *buffer(const cn_inference *inference, size_t thread, size_t which)
+{
+    return inference->buffers + (thread * 2 + which) * CN_INFERENCE_ROWS * inference->stride;
+}
+
+float *cn_inference_input(const cn_inference *inference, size_t thread, size_t *stride)
+{
+    *stride = inference->stride;
+    return buffer(inference, thread, 0);
+}
+
+static void scale(const operation *planned, size_t rows, size_t stride, const float *x, float *y)
+{
+    for (size_t r = 0; r < rows; r++)
+        for (size_t j = 0; j < planned->out; j++)
+            y[r * stride + j] = x[r * stride + j] * planned->factor * (planned->vector ? planned->vector[j] : 1);
+}
+
+static void add(const operation *planned, size_t rows, size_t stride, const float *x, float *y)
+{
+    for (size_t r = 0; r < rows; r++)
+        for (size_t j = 0; j < planned->out; j++)
+            y[r * stride + j] = x[r * stride + j] + planned->vector[j];
+}
+
+static void run_operation(const cn_inference *inference, const operation *planned, size_t rows, const float *x,
+                          float *y)
+{
+    size_t stride = inference->stride;
+    switch (planned->kind) {
+    case CN_MATMUL:
+        inference->kernels->product(&(cn_product){
+            .rows = rows, .in = planned->in, .out = planned->out, .x = x, .x_stride = stride,
+            .panels = planned->matrix.panels, .bias = planned->vector, .activation = planned->activation,
+            .y = y, .y_stride = stride});
+        break;
+    case CN_ADD:
+        add(planned, rows, stride, x, y);
+        break;
+    case CN_SCALE:
+        scale(planned, rows, stride, x, y);
+        break;
+    case CN_ACTIVATE:
+        inference->kernels->activate(planned->activation, rows, planned->out, stride, x, y);
+        break;
+    }
+}
+
+const float *cn_inference_run(const cn_inference *inference, size_t thread, size_t rows, size_t *stride)
+{
+    size_t from = 0;
+    for (size_t i = 0; i < inference->noperation; i++, from ^= 1)
+        run_operation(inference, &inference->operations[i], rows, buffer(inference, thread, from),
+                      buffer(inference, thread, from ^ 1));
+    *stride = inference->stride;
+    return buffer(inference, thread, from);
+}

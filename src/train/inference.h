@@ -1,0 +1,23 @@
+/* Running a program of primitives: the planner's other half. What goes together is fused (matrix product, bias and activation
+ * in one kernel), weights are packed once, and a run allocates nothing. */
+#ifndef CN_TRAIN_INFERENCE_H
+#define CN_TRAIN_INFERENCE_H
+
+#include "model/model.h"
+
+enum { CN_INFERENCE_ROWS = 96 };   /* rows of one run at most */
+
+typedef struct cn_inference cn_inference;
+
+/* Plans nodes [first, first + count) of the model for nthread threads, each with its own buffers. */
+cn_inference *cn_inference_new(const cinch_model *model, size_t first, size_t count, const cn_kernels *kernels,
+                               size_t nthread, cinch_error *error);
+void cn_inference_free(cn_inference *inference);
+
+/* The thread's input buffer, [CN_INFERENCE_ROWS][stride], to fill before a run. */
+float *cn_inference_input(const cn_inference *inference, size_t thread, size_t *stride);
+
+/* Runs the thread's first `rows` rows; the result lies in the thread's buffers until its next run. */
+const float *cn_inference_run(const cn_inference *inference, size_t thread, size_t rows, size_t *stride);
+
+#endif

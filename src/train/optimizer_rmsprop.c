@@ -1,0 +1,44 @@
+#include "train/optimizer.h"
+
+enum { RATE, RHO, EPSILON };
+
+static const cn_option options[] = {
+    [RATE] = {.name = "lr", .type = CN_NUMBER, .standard = "0.001", .minimum = 0, .maximum = 1e6,
+            .open_minimum = true, .summary = "learning rate"},
+    [RHO] = {.name = "rho", .type = CN_NUMBER, .standard = "0.9", .minimum = 0, .maximum = 1,
+            .open_maximum = true, .summary = "decay of the mean squared gradient"},
+    [EPSILON] = {.name = "eps", .type = CN_NUMBER, .standard = "1e-7", .minimum = 0, .maximum = 1,
+            .open_minimum = true, .summary = "keeps the divisor from 0"},
+    {0},
+};
+
+static void constants(const cn_spec *spec, double step, double constants[CN_MAX_CONSTANTS])
+{
+    (void)step;
+    for (size_t i = RATE; i <= EPSILON; i++)
+        constants[i] = spec->values[i].number;
+}
+
+#define RMSPROP(real)                                                                                        \
+    CN_CLONES static void update_##real(const double *constants, void *parameter, const void *gradient,      \
+                                        void *const *slots, size_t count)                                    \
+    {                                                                                                        \
+        const real lr = (real)constants[RATE], eps = (real)constants[EPSILON];                               \
+        const real rho = (real)constants[RHO], rest = (real)(1 - constants[RHO]);                            \
+        real *restrict p = parameter, *restrict v = slots[0];                                                \
+        const real *restrict g = gradient;                                                                   \
+        for (size_t i = 0; i < count; i++) {                                                                 \
+            v[i] = rho * v[i] + rest * (g[i] * g[i]);                                                        \
+            p[i] -= lr * g[i] / (CN_SQRT(v[i]) + eps);                                                       \
+        }                                                                                                    \
+    }
+RMSPROP(float)
+RMSPROP(double)
+
+const cn_optimizer cn_optimizer_rmsprop = {
+    .part = {.name = "rmsprop", .example = "rmsprop lr=0.001", .summary = "gradient over its running size (Tieleman, Hinton 2012)",
+             .equation = "v = rho v + (1-rho) g^2; p = p - lr g / (sqrt(v) + eps)", .options = options},
+    .slots = {"square"},
+    .constants = constants,
+    .update = {update_float, update_double},
+};

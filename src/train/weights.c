@@ -1,0 +1,228 @@
+#include "train/weights.h"
+
+#include "base/memory.h"
+#include "math/tree.h"
+
+enum { VECTOR_TILE = 64 };   /* reals of a vector in one tile */
+
+size_t cn_first_trained(const cinch_model *model)
+{
+    size_t first = 0;
+    while (first < model->nnode && !model->nodes[first].nparameter)
+        first++;
+    return first;
+}
+
+static size_t matrix_in(const cn_parameter *parameter)
+{
+    return parameter->count / parameter->shape.sizes[0];
+}
+
+/* ---- Making ---------------------------------------------------------------------------------------------- */
+
+static cinch_status find_uses(cn_weights *weights, const cinch_model *model, cinch_error *error)
+{
+    size_t total = 0, next = 0;
+    for (size_t i = 0; i < model->nnode; i++)
+        total += model->nodes[i].nparameter;
+    weights->uses = cn_new(total, sizeof *weights->uses, error);
+    weights->first_use = cn_new(weights->count + 1, sizeof *weights->first_use, error);
+    if (!weights->uses || !weights->first_use)
+        return CINCH_MEMORY;
+    for (size_t p = 0; p < weights->count; p++) {
+        weights->first_use[p] = next;
+        for (size_t i = 0; i < model->nnode; i++)
+            for (size_t local = 0; local < model->nodes[i].nparameter; local++)
+                if (model->nodes[i].parameters[local] == p)
+                    weights->uses[next++] = (cn_use){i, local};
+    }
+    weights->first_use[weights->count] = next;
+    return CINCH_OK;
+}
+
+/* Whether a gradient flows back through the parameter: it is used behind the first node that is trained. */
+static bool flows_back(const cn_weights *weights, const cinch_model *model, size_t parameter)
+{
+    size_t first = cn_first_trained(model);
+    for (size_t u = weights->first_use[parameter]; u < weights->first_use[parameter + 1]; u++)
+        if (weights->uses[u].node > first)
+            return true;
+    return false;
+}
+
+static cinch_status new_packed(cn_weights *weights, const cinch_model *model, size_t p, bool training,
+                               cinch_error *error)
+{
+    const cn_parameter *parameter = &model->parameters[p];
+    cn_packed *packed = &weights->packed[p];
+    size_t real_size = weights->kernels->real_size;
+    packed->packing = parameter->packing;
+    packed->nreal = cn_round_up(parameter->count, CN_PANEL);
+    if (packed->packing == CN_PACK_MATRIX) {
+        packed->matrix.in = matrix_in(parameter);
+        packed->matrix.out = parameter->shape.sizes[0];
+        packed->nreal = cn_round_up(packed->matrix.out, CN_PANEL) * packed->matrix.in;
+    }
+    if (!(packed->reals = cn_new(packed->nreal, real_size, error)))
+        return CINCH_MEMORY;
+    packed->matrix.panels = packed->reals;
+    if (packed->packing == CN_PACK_MATRIX && training && flows_back(weights, model, p) &&
+        !(packed->matrix.transposed = cn_new(cn_round_up(packed->matrix.in, CN_PANEL) * packed->matrix.out,
+                                             real_size, error)))
+        return CINCH_MEMORY;
+    if (!training)
+        return CINCH_OK;
+    if (!(weights->gradients[p] = cn_new(packed->nreal, real_size, error)))
+        return CINCH_MEMORY;
+    for (size_t s = 0; s < weights->nslot; s++)
+        if (!(weights->slots[p * weights->nslot + s] = cn_new(packed->nreal, real_size, error)))
+            return CINCH_MEMORY;
+    return CINCH_OK;
+}
+
+static size_t tiles_of(const cn_packed *packed)
+{
+    if (packed->packing == CN_PACK_VECTOR)
+        return cn_round_up(packed->nreal, VECTOR_TILE) / VECTOR_TILE;
+    return cn_round_up(packed->matrix.out, CN_PANEL) / CN_PANEL *
+           (cn_round_up(packed->matrix.in, CN_TILE_ROWS) / CN_TILE_ROWS);
+}
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static cinch_status cut_tiles(cn_weights *weights, cinch_error *error)
+{
+    size_t total = 0;
+    for (size_t p = 0; p < weights->count; p++)
+        total += tiles_of(&weights->packed[p]);
+    if (!(weights->tiles = cn_new(total, sizeof *weights->tiles, error)))
+        return CINCH_MEMORY;
+    cn_tile *tile = weights->tiles;
+    for (size_t p = 0; p < weights->count; p++) {
+        const cn_packed *packed = &weights->packed[p];
+        size_t in = packed->matrix.in, panels = cn_round_up(packed->matrix.out, CN_PANEL) / CN_PANEL;
+        for (size_t panel = 0; panel < panels && packed->packing == CN_PACK_MATRIX; panel++)
+            for (size_t row = 0; row < in; row += CN_TILE_ROWS, tile++) {
+                size_t nrow = least(CN_TILE_ROWS, in - row);
+                *tile = (cn_tile){.parameter = p, .first = (panel * in + row) * CN_PANEL,
+                                  .count = nrow * CN_PANEL, .panel = panel, .row = row, .nrow = nrow};
+            }
+        for (size_t first = 0; first < packed->nreal && packed->packing == CN_PACK_VECTOR;
+             first += VECTOR_TILE, tile++)
+            *tile = (cn_tile){.parameter = p, .first = first, .count = least(VECTOR_TILE, packed->nreal - first)};
+    }
+    weights->ntile = total;
+    return CINCH_OK;
+}
+
+cn_weights *cn_weights_new(const cinch_model *model, const cn_kernels *kernels, bool training, size_t nslot,
+                           cinch_error *error)
+{
+    cn_weights *weights = cn_new(1, sizeof *weights, error);
+    if (!weights)
+        return NULL;
+    weights->kernels = kernels;
+    weights->count = model->nparameter;
+    weights->nslot = training ? nslot : 0;
+    weights->packed = cn_new(weights->count, sizeof *weights->packed, error);
+    weights->gradients = cn_new(weights->count, sizeof *weights->gradients, error);
+    weights->slots = cn_new(weights->count * weights->nslot, sizeof *weights->slots, error);
+    if (!weights->packed || !weights->gradients || !weights->slots || find_uses(weights, model, error))
+        goto fail;
+    for (size_t p = 0; p < weights->count; p++)
+        if (new_packed(weights, model, p, training, error))
+            goto fail;
+    if (cut_tiles(weights, error))
+        goto fail;
+    cn_weights_load(weights, model);
+    return weights;
+fail:
+    cn_weights_free(weights);
+    return NULL;
+}
+
+void cn_weights_free(cn_weights *weights)
+{
+    if (!weights)
+        return;
+    for (size_t p = 0; weights->packed && p < weights->count; p++) {
+        cn_free(weights->packed[p].reals);
+        cn_free(weights->packed[p].matrix.transposed);
+    }
+    for (size_t p = 0; weights->gradients && p < weights->count; p++)
+        cn_free(weights->gradients[p]);
+    for (size_t i = 0; weights->slots && i < weights->count * weights->nslot; i++)
+        cn_free(weights->slots[i]);
+    cn_free(weights->packed);
+    cn_free(weights->gradients);
+    cn_free(weights->slots);
+    cn_free(weights->uses);
+    cn_free(weights->first_use);
+    cn_free(weights->tiles);
+    cn_free(weights);
+}
+
+/* ---- Between a model's layout and the packed one --------------------------------------------------------- */
+
+static cn_matrix matrix_around(const cn_weights *weights, size_t parameter, void *reals)
+{
+    cn_matrix matrix = weights->packed[parameter].matrix;
+    if (reals != matrix.panels)
+        matrix.transposed = NULL;
+    matrix.panels = reals;
+    return matrix;
+}
+
+void cn_weights_pack(const cn_weights *weights, const cinch_model *model, size_t parameter, const float *values,
+                     void *reals)
+{
+    cn_matrix matrix = matrix_around(weights, parameter, reals);
+    if (weights->packed[parameter].packing == CN_PACK_MATRIX)
+        weights->kernels->pack(values, &matrix);
+    else
+        weights->kernels->from_float(values, reals, model->parameters[parameter].count);
+}
+
+void cn_weights_unpack(const cn_weights *weights, const cinch_model *model, size_t parameter, const void *reals,
+                       float *values)
+{
+    cn_matrix matrix = matrix_around(weights, parameter, (void *)reals);
+    if (weights->packed[parameter].packing == CN_PACK_MATRIX)
+        weights->kernels->unpack(&matrix, values);
+    else
+        weights->kernels->to_float(reals, values, model->parameters[parameter].count);
+}
+
+void cn_weights_load(cn_weights *weights, const cinch_model *model)
+{
+    for (size_t p = 0; p < weights->count; p++)
+        cn_weights_pack(weights, model, p, model->parameters[p].values, weights->packed[p].reals);
+}
+
+void cn_weights_store(const cn_weights *weights, cinch_model *model)
+{
+    for (size_t p = 0; p < weights->count; p++)
+        cn_weights_unpack(weights, model, p, weights->packed[p].reals, model->parameters[p].values);
+}
+
+/* ---- Penalties on weights -------------------------------------------------------------------------------- */
+
+double cn_weights_penalty(const cn_weights *weights, const cinch_model *model, const cn_pipeline *penalties,
+                          const cn_tile *tile, bool gradient)
+{
+    double sum = 0;
+    if (!model->parameters[tile->parameter].weight)
+        return 0;
+    for (size_t i = 0; i < penalties->count; i++) {
+        const cn_penalty *penalty = (const cn_penalty *)penalties->specs[i].part;
+        cn_penalty_weights *of = penalty->weights[weights->kernels->real_size == sizeof(double)];
+        if (of)
+            sum += of(&penalties->specs[i], cn_tile_reals(weights, tile, weights->packed[tile->parameter].reals),
+                      tile->count,
+                      gradient ? cn_tile_reals(weights, tile, weights->gradients[tile->parameter]) : NULL);
+    }
+    return sum;
+}
