@@ -1,0 +1,41 @@
+/* cinch reconstruct: rows through the whole model. */
+#include <string.h>
+
+#include "cli/cli.h"
+
+/* The data's own shape, which the model may have flattened. */
+static cinch_shape result_shape(const cinch_model *model, const cinch_data *data)
+{
+    cinch_shape shape = cinch_data_shape(data);
+    cinch_shape input = cinch_model_input(model);
+    if (shape.rank < 2 || cinch_data_features(data) != cn_shape_values(input))
+        return input;
+    memmove(shape.sizes, shape.sizes + 1, (shape.rank - 1) * sizeof *shape.sizes);
+    shape.rank--;
+    return cn_shape_values(shape) == cn_shape_values(input) ? shape : input;
+}
+
+static int run(const cn_arguments *arguments, cinch_error *error)
+{
+    static const cn_rows_job job = {.step = cinch_runner_reconstruct, .codes = false, .shape = result_shape};
+    return cn_rows_run(arguments, &job, error);
+}
+
+static const cn_flag flags[] = {
+    {"output", 'o', "OUT", "where to: npy or csv by its ending, - for npy on standard output"},
+    CN_DATA_FLAGS,
+    {NULL, 0, NULL, NULL},
+};
+
+const cn_command cn_command_reconstruct = {
+    .name = "reconstruct",
+    .usage = "MODEL DATA [-o OUT]",
+    .summary = "rows through the whole model and back",
+    .description = "Writes what the model makes of each row of DATA, as float32 in the units and the shape "
+                   "of the data.\n"
+                   "MODEL is a model file or a run folder. Without -o: csv on standard output.",
+    .flags = flags,
+    .least_words = 2,
+    .most_words = 2,
+    .run = run,
+};

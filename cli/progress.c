@@ -1,0 +1,114 @@
+/* What a training says while it goes on: a bar that redraws itself on a terminal, and a line an epoch. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+
+void cn_progress_init(cn_progress *progress, bool quiet, size_t log_every, volatile int *stop)
+{
+    const char *term = getenv("TERM"), *no_colour = getenv("NO_COLOR");
+    bool terminal = isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0;
+    *progress = (cn_progress){
+        .quiet = quiet,
+        .terminal = terminal,
+        .colour = terminal && (!no_colour || !*no_colour),
+        .log_every = log_every ? log_every : 1,
+        .stop = stop,
+    };
+}
+
+void cn_progress_end(cn_progress *progress)
+{
+    if (progress->bar)
+        fputs("\r\033[K", stderr);
+    progress->bar = false;
+}
+
+void cn_progress_note(const char *line, void *user)
+{
+    cn_progress *progress = user;
+    if (progress->quiet)
+        return;
+    cn_progress_end(progress);
+    cn_print_escaped(stderr, line);
+    putc('\n', stderr);
+}
+
+/* ---- The bar ------------------------------------------------------------------------------------------- */
+
+static size_t terminal_columns(void)
+{
+    struct winsize size;
+    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+static void format_time(double seconds, char *text, size_t room)
+{
+    if (!(seconds >= 0 && seconds < 1e8)) {
+        snprintf(text, room, "-:--");
+        return;
+    }
+    unsigned long whole = (unsigned long)(seconds + 0.5);
+    if (whole >= 3600)
+        snprintf(text, room, "%lu:%02lu:%02lu", whole / 3600, whole / 60 % 60, whole % 60);
+    else
+        snprintf(text, room, "%lu:%02lu", whole / 60, whole % 60);
+}
+
+/* The share of the whole training that is done, as a bar; then the loss so far, the speed, the time left. */
+static void draw_bar(cn_progress *progress, const cinch_progress *now)
+{
+    enum { WIDTH = 20 };
+    double within = now->rows ? (double)now->row / (double)now->rows : 0;
+    double share = now->epochs ? ((double)now->epoch + within) / (double)now->epochs : 1;
+    share = share < 1 ? share : 1;
+    size_t full = (size_t)(share * WIDTH);
+    char bar[WIDTH + 1];
+    memset(bar, '=', full);
+    if (full < WIDTH) {
+        memset(bar + full, ' ', WIDTH - full);
+        bar[full] = '>';
+    }
+    bar[WIDTH] = '\0';
+
+    char left[32], rest[128];
+    format_time(now->seconds_left, left, sizeof left);
+    snprintf(rest, sizeof rest, " %3.0f %%  epoch %zu  loss %.5g  %.0f rows/s  %s left", 100 * share,
+             now->epoch, now->loss, now->rows_per_second, left);
+    size_t columns = terminal_columns(), taken = WIDTH + 3;
+    int room = columns > taken ? (int)(columns - taken) : 0;
+    fprintf(stderr, "\r%s[%s]%s%.*s\033[K", progress->colour ? "\033[32m" : "", bar,
+            progress->colour ? "\033[0m" : "", room, rest);
+    progress->bar = true;
+}
+
+/* ---- The lines ----------------------------------------------------------------------------------------- */
+
+static void print_epoch(cn_progress *progress, const cinch_progress *now)
+{
+    const cinch_epoch *epoch = now->ended;
+    cn_progress_end(progress);
+    fprintf(stderr, "epoch %zu  loss %.6g", now->epoch, epoch->train_loss);
+    if (epoch->train_reconstruction < epoch->train_loss || epoch->train_reconstruction > epoch->train_loss)
+        fprintf(stderr, "  reconstruction %.6g", epoch->train_reconstruction);
+    if (!isnan(epoch->validation_loss))
+        fprintf(stderr, "  validation %.6g", epoch->validation_loss);
+    fprintf(stderr, "  %.3g s\n", epoch->seconds);
+}
+
+bool cn_progress_show(const cinch_progress *now, void *user)
+{
+    cn_progress *progress = user;
+    if (!progress->quiet) {
+        bool last = now->epoch + 1 >= now->epochs;
+        if (now->ended && (now->epoch % progress->log_every == 0 || last))
+            print_epoch(progress, now);
+        else if (progress->terminal)
+            draw_bar(progress, now);
+        fflush(stderr);
+    }
+    return !*progress->stop;
+}

@@ -1,0 +1,242 @@
+/* What the commands that run a model share: opening it and its rows, and writing what comes out. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+
+/* "folder/name"; the caller frees it. */
+static char *join(const char *folder, const char *name, cinch_error *error)
+{
+    size_t room = strlen(folder) + strlen(name) + 2;
+    char *path = malloc(room);
+    if (path)
+        snprintf(path, room, "%s/%s", folder, name);
+    else
+        cn_cli_fail(error, CINCH_MEMORY, "out of memory");
+    return path;
+}
+
+cinch_model *cn_model_open(const char *path, cinch_error *error)
+{
+    struct stat status;
+    if (strcmp(path, "-") == 0 || stat(path, &status) != 0 || !S_ISDIR(status.st_mode))
+        return cinch_model_load(path, error);
+    char *inside = join(path, "model.safetensors", error);
+    cinch_model *model = inside ? cinch_model_load(inside, error) : NULL;
+    free(inside);
+    return model;
+}
+
+/* ---- Rows ---------------------------------------------------------------------------------------------- */
+
+const char *const cn_data_flag_names[] = {"columns", "label", "array", "missing", NULL};
+
+/* Where the library looks too: CINCH_DATA, $XDG_DATA_HOME/cinch, ~/.local/share/cinch. */
+static char *data_folder(cinch_error *error)
+{
+    const char *named = getenv("CINCH_DATA"), *shared = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+    if (named && named[0])
+        return join(named, "", error);
+    if (shared && shared[0] == '/')
+        return join(shared, "cinch", error);
+    return home && home[0] == '/' ? join(home, ".local/share/cinch", error) : NULL;
+}
+
+/* The data folder's file of this name; NULL where the name stands for itself. */
+static char *in_data_folder(const char *path, cinch_error *error)
+{
+    if (path[0] == '/' || strcmp(path, "-") == 0 || access(path, F_OK) == 0)
+        return NULL;
+    char *folder = data_folder(error);
+    char *found = folder ? join(folder, path, error) : NULL;
+    free(folder);
+    if (found && access(found, F_OK) != 0) {
+        free(found);
+        found = NULL;
+    }
+    return found;
+}
+
+static bool any_data_flag(const cn_arguments *arguments)
+{
+    for (const char *const *name = cn_data_flag_names; *name; name++)
+        if (cn_flag_given(arguments, *name))
+            return true;
+    return false;
+}
+
+/* A recipe with the model's values of the data keys where no flag says otherwise. */
+static cinch_recipe *data_recipe(const cn_arguments *arguments, const cinch_recipe *models,
+                                 cinch_error *error)
+{
+    cinch_recipe *recipe = cinch_recipe_new(error);
+    if (!recipe)
+        return NULL;
+    for (const char *const *name = cn_data_flag_names; *name; name++) {
+        const char *value = cn_flag_value(arguments, *name);
+        if (!value && models)
+            value = cinch_recipe_get(models, *name);
+        if (value && cinch_recipe_set(recipe, *name, value, error) != CINCH_OK) {
+            cinch_recipe_free(recipe);
+            return NULL;
+        }
+    }
+    return recipe;
+}
+
+cinch_data *cn_data_open(const cn_arguments *arguments, const char *path, const cinch_model *model,
+                         cinch_error *error)
+{
+    const cinch_recipe *models = model ? cinch_model_recipe(model) : NULL;
+    cinch_recipe *own = NULL;
+    if (any_data_flag(arguments) && !(own = data_recipe(arguments, models, error)))
+        return NULL;
+    char *found = in_data_folder(path, error);
+    cinch_data *data = NULL;
+    if (error->status == CINCH_OK)
+        data = cinch_data_load(found ? found : path, own ? own : models, error);
+    free(found);
+    cinch_recipe_free(own);
+    return data;
+}
+
+/* ---- Running ------------------------------------------------------------------------------------------- */
+
+static cinch_status wanted_threads(const cn_arguments *arguments, size_t *threads, cinch_error *error)
+{
+    const char *text = cn_flag_value(arguments, "threads");
+    *threads = 0;
+    if (!text)
+        return CINCH_OK;
+    char *end = NULL;
+    unsigned long count = text[0] >= '0' && text[0] <= '9' ? strtoul(text, &end, 10) : 0;
+    if (!end || *end != '\0' || count > 1024)
+        return cn_cli_fail(error, CINCH_USAGE, "--threads: \"%s\" is not a whole number from 0 to 1024",
+                           text);
+    *threads = (size_t)count;
+    return CINCH_OK;
+}
+
+static size_t parameter_count(const cinch_model *model)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < cinch_model_nlayer(model); i++)
+        count += cinch_model_layer(model, i).nparam;
+    return count;
+}
+
+cinch_runner *cn_runner_open(const cn_arguments *arguments, const cinch_model *model, size_t rows,
+                             cinch_error *error)
+{
+    size_t threads;
+    if (wanted_threads(arguments, &threads, error) != CINCH_OK)
+        return NULL;
+    /* Below some 20 million multiplications starting threads takes longer than they save. */
+    const size_t worth = (size_t)20 << 20;
+    if (threads == 0 && rows <= worth / (parameter_count(model) + 1))
+        threads = 1;
+    return cinch_runner_new(model, threads, error);
+}
+
+cinch_status cn_result_save(const cn_arguments *arguments, cinch_type type, cinch_shape shape,
+                            const void *values, cinch_error *error)
+{
+    const char *path = cn_flag_value(arguments, "output");
+    bool csv = !path || (strcmp(path, "-") == 0 && isatty(STDOUT_FILENO));
+    cinch_data *data = cinch_data_view(type, shape, values, error);
+    if (!data)
+        return error->status;
+    cinch_status status = cinch_data_save(data, path ? path : "-", csv, error);
+    cinch_data_free(data);
+    return status;
+}
+
+/* rows x one result's shape; where that has no rank left for the rows, a result is a flat row. */
+static cinch_shape with_rows(size_t rows, cinch_shape one)
+{
+    cinch_shape shape = {.rank = one.rank + 1, .sizes = {rows}};
+    if (one.rank == CINCH_MAX_RANK) {
+        shape.rank = 2;
+        shape.sizes[1] = cn_shape_values(one);
+        return shape;
+    }
+    memcpy(shape.sizes + 1, one.sizes, one.rank * sizeof *one.sizes);
+    return shape;
+}
+
+/* With --json the rows themselves, or where they are. */
+static void print_json(const cn_arguments *arguments, cinch_shape shape, const float *values)
+{
+    const char *path = cn_flag_value(arguments, "output");
+    size_t width = cn_shape_values(shape) / (shape.sizes[0] ? shape.sizes[0] : 1);
+    cn_json json = {0};
+    cn_json_open(&json, NULL, '{');
+    cn_json_shape(&json, "shape", shape);
+    if (path)
+        cn_json_text(&json, "output", path);
+    else
+        cn_json_open(&json, "rows", '[');
+    for (size_t i = 0; i < shape.sizes[0] && !path; i++) {
+        cn_json_open(&json, NULL, '[');
+        for (size_t j = 0; j < width; j++)
+            cn_json_number(&json, NULL, (double)values[i * width + j]);
+        cn_json_close(&json, ']');
+    }
+    if (!path)
+        cn_json_close(&json, ']');
+    cn_json_close(&json, '}');
+    putchar('\n');
+}
+
+/* To a file its rows go in any case; standard output takes either them or the object. */
+static cinch_status report(const cn_arguments *arguments, cinch_shape shape, const float *values,
+                           cinch_error *error)
+{
+    const char *path = cn_flag_value(arguments, "output");
+    bool json = cn_flag_given(arguments, "json") && !(path && strcmp(path, "-") == 0);
+    cinch_status status = CINCH_OK;
+    if (path || !json)
+        status = cn_result_save(arguments, CINCH_F32, shape, values, error);
+    if (status == CINCH_OK && json)
+        print_json(arguments, shape, values);
+    return status;
+}
+
+static cinch_status run_pieces(const cn_arguments *arguments, const cn_rows_job *job,
+                               const cinch_model *model, const cinch_data *data, cinch_error *error)
+{
+    size_t rows = cinch_data_rows(data);
+    cinch_shape one = job->shape(model, data);
+    size_t width = cn_shape_values(one);
+    cinch_runner *runner = cn_runner_open(arguments, model, rows, error);
+    if (!runner)
+        return error->status;
+    cinch_status status = CINCH_OK;
+    float *results = calloc(rows ? rows : 1, width * sizeof *results);
+    if (!results)
+        status = cn_cli_fail(error, CINCH_MEMORY, "out of memory for %zu rows of %zu values", rows, width);
+    for (size_t first = 0; first < rows && status == CINCH_OK; first += CN_PIECE_ROWS) {
+        size_t count = rows - first < CN_PIECE_ROWS ? rows - first : CN_PIECE_ROWS;
+        status = job->step(runner, data, first, count, results + first * width, error);
+    }
+    if (status == CINCH_OK)
+        status = report(arguments, with_rows(rows, one), results, error);
+    free(results);
+    cinch_runner_free(runner);
+    return status;
+}
+
+int cn_rows_run(const cn_arguments *arguments, const cn_rows_job *job, cinch_error *error)
+{
+    cinch_status status = CINCH_OK;
+    cinch_data *data = NULL;
+    cinch_model *model = cn_model_open(arguments->words[0], error);
+    if (model)
+        data = cn_data_open(arguments, arguments->words[1], job->codes ? NULL : model, error);
+    status = data ? run_pieces(arguments, job, model, data, error) : error->status;
+    cinch_data_free(data);
+    cinch_model_free(model);
+    return (int)status;
+}

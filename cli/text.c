@@ -1,0 +1,192 @@
+/* Texts in and out: failures, the nearest name, shapes, JSON. */
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+
+cinch_status cn_cli_fail(cinch_error *error, cinch_status status, const char *format, ...)
+{
+    if (error->status != CINCH_OK)
+        return status;
+    char text[sizeof error->message];
+    va_list list;
+    va_start(list, format);
+    vsnprintf(text, sizeof text, format, list);
+    va_end(list);
+    error->status = status;
+    size_t length = 0;
+    for (const char *c = text; *c && length + 5 < sizeof error->message; c++) {
+        unsigned char byte = (unsigned char)*c;
+        if (byte < 32 || byte == 127)
+            length += (size_t)snprintf(error->message + length, 5, "\\x%02x", byte);
+        else
+            error->message[length++] = *c;
+    }
+    error->message[length] = '\0';
+    return status;
+}
+
+/* ---- The nearest name ---------------------------------------------------------------------------------- */
+
+enum { LONGEST = 31 };
+
+/* Insertions, deletions, substitutions, swaps of neighbours between two names of at most LONGEST letters. */
+static size_t edit_distance(const char *a, const char *b)
+{
+    size_t rows = strlen(a), columns = strlen(b);
+    size_t cost[LONGEST + 1][LONGEST + 1];
+    for (size_t i = 0; i <= rows; i++)
+        for (size_t j = 0; j <= columns; j++) {
+            if (i == 0 || j == 0) {
+                cost[i][j] = i + j;
+                continue;
+            }
+            size_t best = cost[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+            if (cost[i - 1][j] + 1 < best)
+                best = cost[i - 1][j] + 1;
+            if (cost[i][j - 1] + 1 < best)
+                best = cost[i][j - 1] + 1;
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+                cost[i - 2][j - 2] + 1 < best)
+                best = cost[i - 2][j - 2] + 1;
+            cost[i][j] = best;
+        }
+    return cost[rows][columns];
+}
+
+const char *cn_nearest(const char *wrong, const char *const *names, size_t count)
+{
+    size_t length = strlen(wrong);
+    if (length > LONGEST)
+        return NULL;
+    size_t least = length < 3 ? 2 : length < 6 ? 3 : 4; /* one, two, three slips */
+    const char *nearest = NULL;
+    for (size_t i = 0; i < count; i++) {
+        if (strlen(names[i]) > LONGEST)
+            continue;
+        size_t distance = edit_distance(wrong, names[i]);
+        if (distance < least && distance < strlen(names[i])) {
+            least = distance;
+            nearest = names[i];
+        }
+    }
+    return nearest;
+}
+
+/* ---- Shapes -------------------------------------------------------------------------------------------- */
+
+void cn_print_escaped(FILE *out, const char *text)
+{
+    for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
+        /* 0xC2 0x80-0x9F are the control characters beyond ASCII, in UTF-8. */
+        bool control =
+            *c < 32 || *c == 127 || (c != (const unsigned char *)text && c[-1] == 0xC2 && *c < 0xA0);
+        if (control)
+            fprintf(out, "\\x%02x", *c);
+        else
+            putc(*c, out);
+    }
+}
+
+const char *cn_shape_text(cinch_shape shape, char text[CN_SHAPE_TEXT])
+{
+    size_t length = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < shape.rank && i < CINCH_MAX_RANK; i++)
+        length +=
+            (size_t)snprintf(text + length, CN_SHAPE_TEXT - length, "%s%zu", i ? "x" : "", shape.sizes[i]);
+    return text;
+}
+
+size_t cn_shape_values(cinch_shape shape)
+{
+    size_t count = 1;
+    for (size_t i = 0; i < shape.rank; i++)
+        count *= shape.sizes[i];
+    return count;
+}
+
+/* ---- JSON ---------------------------------------------------------------------------------------------- */
+
+static void print_string(const char *text)
+{
+    putchar('"');
+    for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
+        if (*c == '"' || *c == '\\')
+            printf("\\%c", *c);
+        else if (*c < 32 || *c == 127)
+            printf("\\u%04x", *c);
+        else
+            putchar(*c);
+    }
+    putchar('"');
+}
+
+/* The comma and the key before a member. */
+static void begin(cn_json *json, const char *key)
+{
+    if (json->more)
+        fputs(", ", stdout);
+    json->more = true;
+    if (key) {
+        print_string(key);
+        fputs(": ", stdout);
+    }
+}
+
+void cn_json_open(cn_json *json, const char *key, char bracket)
+{
+    begin(json, key);
+    putchar(bracket);
+    json->more = false;
+}
+
+void cn_json_close(cn_json *json, char bracket)
+{
+    putchar(bracket);
+    json->more = true;
+}
+
+void cn_json_text(cn_json *json, const char *key, const char *text)
+{
+    begin(json, key);
+    print_string(text);
+}
+
+void cn_json_number(cn_json *json, const char *key, double number)
+{
+    begin(json, key);
+    if (!isfinite(number)) {
+        fputs("null", stdout);
+        return;
+    }
+    char text[32];
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, number);
+        if (strtod(text, NULL) == number)
+            break;
+    }
+    fputs(text, stdout);
+}
+
+void cn_json_count(cn_json *json, const char *key, size_t count)
+{
+    begin(json, key);
+    printf("%zu", count);
+}
+
+void cn_json_shape(cn_json *json, const char *key, cinch_shape shape)
+{
+    cn_json_open(json, key, '[');
+    for (size_t i = 0; i < shape.rank; i++)
+        cn_json_count(json, NULL, shape.sizes[i]);
+    cn_json_close(json, ']');
+}
+
+void cn_json_raw(cn_json *json, const char *key, const char *members)
+{
+    begin(json, key);
+    fputs(members, stdout);
+}

@@ -1,0 +1,338 @@
+/* cinch_run: a recipe in, a run folder out. The trainer writes no files; this does, at the moments that the recipe's
+ * `checkpoint` asks for and at the end, the model last. */
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "train/trainer.h"
+
+enum { CHECKPOINT_SECONDS = 30, ENCODED_AT_A_TIME = 4096 };
+
+struct run {
+    const cinch_run_options *options;
+    const char *folder;
+    cinch_recipe *recipe;
+    cinch_data *train, *test;      /* test may be NULL */
+    cinch_trainer *trainer;
+    int lock;
+    size_t every;                  /* checkpoint every so many epochs; 0: auto */
+    double next_checkpoint;        /* clock time, for auto */
+    cinch_status failed;           /* what writing a checkpoint came to, with its message in error */
+    cinch_error *error;
+};
+
+static void note(const struct run *run, const char *format, ...) CN_PRINTF(2, 3);
+
+static void note(const struct run *run, const char *format, ...)
+{
+    if (!run->options->note)
+        return;
+    char line[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    run->options->note(line, run->options->user);
+}
+
+static double now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+/* ---- Reading: all of it before anything is written ------------------------------------------------------- */
+
+static cinch_status read_checkpoint_key(struct run *run, cinch_error *error)
+{
+    const char *text = cn_recipe_text(run->recipe, CN_CHECKPOINT);
+    double every;
+    if (!strcmp(text, "auto"))
+        return CINCH_OK;
+    if (!cn_text_number(text, &every) || every < 1 || every > 1e9 || every != floor(every))
+        return cn_fail(error, CINCH_USAGE, "checkpoint = %s: neither auto nor a number of epochs", text);
+    run->every = (size_t)every;
+    return CINCH_OK;
+}
+
+static cinch_status read_recipe(struct run *run, const cinch_recipe *recipe, cinch_error *error)
+{
+    if (!run->options->resume) {
+        run->recipe = cn_recipe_copy(recipe, error);
+    } else {
+        char *path = cn_path_join(run->folder, "recipe.ini", error);
+        run->recipe = path ? cinch_recipe_load(path, error) : NULL;
+        cn_free(path);
+    }
+    if (!run->recipe)
+        return CINCH_FAILED;
+    cinch_status status = CINCH_OK;
+    if (run->options->resume && run->options->epochs)
+        status = cinch_recipe_set(run->recipe, "epochs", run->options->epochs, error);
+    if (!status && run->options->resume && run->options->threads)
+        status = cinch_recipe_set(run->recipe, "threads", run->options->threads, error);
+    return status ? status : read_checkpoint_key(run, error);
+}
+
+/* A file that a key names; NULL in *data where the key is empty. */
+static cinch_status read_data(const struct run *run, cn_key key, cinch_data **data, cinch_error *error)
+{
+    if (!*cn_recipe_text(run->recipe, key))
+        return CINCH_OK;
+    char *path = cn_recipe_path(run->recipe, key, error);
+    if (!path)
+        return CINCH_IO;
+    *data = cinch_data_load(path, run->recipe, error);
+    cn_free(path);
+    return *data ? CINCH_OK : CINCH_BAD_INPUT;
+}
+
+static cinch_status check_test(const struct run *run, cinch_error *error)
+{
+    const cinch_trainer *trainer = run->trainer;
+    if (!run->test)
+        return CINCH_OK;
+    size_t rows = cinch_data_rows(run->test);
+    if (run->test->features != run->train->features)
+        return cn_fail(error, CINCH_BAD_INPUT, "%s: its rows have %zu values, those of %s %zu", run->test->source,
+                       run->test->features, run->train->source, run->train->features);
+    cinch_status status = cn_data_check(run->test, 0, rows, trainer->model->scaler.fill != NULL, error);
+    return status ? status : cn_check_targets(&trainer->objective, trainer->model, run->test, 0, rows, error);
+}
+
+static cinch_status read_all(struct run *run, cinch_error *error)
+{
+    if (!*cn_recipe_text(run->recipe, CN_TRAIN))
+        return cn_fail(error, CINCH_USAGE, "no training data: name a file with --train");
+    cinch_status status = read_data(run, CN_TRAIN, &run->train, error);
+    if (status || (status = read_data(run, CN_TEST, &run->test, error)))
+        return status;
+    run->trainer = cinch_trainer_new(run->recipe, run->train, error);
+    return run->trainer ? check_test(run, error) : CINCH_FAILED;
+}
+
+/* ---- Writing --------------------------------------------------------------------------------------------- */
+
+static cinch_status write_text(const struct run *run, const char *name, char *text, cinch_error *error)
+{
+    char *path = text ? cn_path_join(run->folder, name, error) : NULL;
+    cinch_status status = path ? cn_file_write_text(path, text, error) : CINCH_MEMORY;
+    cn_free(path);
+    cn_free(text);
+    return status;
+}
+
+static cinch_status write_checkpoint(struct run *run, cinch_error *error)
+{
+    char *path = cn_path_join(run->folder, "checkpoint.safetensors", error);
+    cinch_status status = path ? cinch_trainer_save(run->trainer, path, error) : CINCH_MEMORY;
+    cn_free(path);
+    run->next_checkpoint = now() + CHECKPOINT_SECONDS;
+    return status ? status
+                  : write_text(run, "history.csv", cn_trainer_history(run->trainer, true, error), error);
+}
+
+static void add_number(cn_text *json, const char *key, double value)
+{
+    cn_text_add(json, "%s\n  \"%s\": ", json->length > 1 ? "," : "", key);
+    if (isfinite(value))
+        cn_text_add_number(json, value);
+    else
+        cn_text_add(json, "null");
+}
+
+static char *result_json(const cinch_result *result, cinch_error *error)
+{
+    cn_text json = {0};
+    cn_text_add(&json, "{");
+    add_number(&json, "rows", (double)result->rows);
+    add_number(&json, "epochs", (double)result->epochs);
+    add_number(&json, "best_epoch", (double)result->best_epoch);
+    add_number(&json, "train_loss", result->train_loss);
+    add_number(&json, "train_reconstruction", result->train_reconstruction);
+    add_number(&json, "validation_loss", result->validation_loss);
+    add_number(&json, "test_loss", result->test_loss);
+    add_number(&json, "test_reconstruction", result->test_reconstruction);
+    add_number(&json, "seconds", result->seconds);
+    add_number(&json, "peak_bytes", (double)result->peak_bytes);
+    cn_text_add(&json, "\n}\n");
+    return cn_text_take(&json, error);
+}
+
+/* The folder is made and locked; the recipe and a first checkpoint are there, so that a run killed at any moment
+ * can go on. */
+static cinch_status open_folder(struct run *run, cinch_error *error)
+{
+    cinch_status status = cn_folder_make(run->folder, error);
+    if (status || (run->lock < 0 && (status = cn_folder_lock(run->folder, &run->lock, error))))
+        return status;
+    cn_folder_sweep(run->folder);
+    if ((status = write_text(run, "recipe.ini", cn_recipe_print(run->recipe, false, error), error)))
+        return status;
+    return run->options->resume ? CINCH_OK : write_checkpoint(run, error);
+}
+
+/* ---- Training -------------------------------------------------------------------------------------------- */
+
+static bool wants_checkpoint(const struct run *run)
+{
+    return run->every ? run->trainer->epoch % run->every == 0 : now() >= run->next_checkpoint;
+}
+
+static bool watch(const cinch_progress *progress, void *user)
+{
+    struct run *run = user;
+    if (progress->ended && wants_checkpoint(run) && (run->failed = write_checkpoint(run, run->error)))
+        return false;
+    return !run->options->callback || run->options->callback(progress, run->options->user);
+}
+
+static cinch_status restore(struct run *run, cinch_error *error)
+{
+    char *path = cn_path_join(run->folder, "checkpoint.safetensors", error);
+    cinch_status status = CINCH_MEMORY;
+    if (path)
+        status = cn_file_exists(path) ? cinch_trainer_restore(run->trainer, path, error) : CINCH_OK;
+    cn_free(path);
+    return status;
+}
+
+static cinch_status train(struct run *run, cinch_error *error)
+{
+    size_t before = run->trainer->epoch;
+    if (run->options->resume && cn_trainer_finished(run->trainer))
+        note(run, "already finished: %zu epochs", before);
+    cinch_status status = cinch_trainer_run(run->trainer, watch, run, error);
+    if (run->failed)
+        return run->failed;
+    if (status == CINCH_STOPPED) {
+        cinch_error mine = {0};
+        cinch_status written = write_checkpoint(run, &mine);
+        return written ? cn_fail(error, written, "%s", mine.message) : status;
+    }
+    return status ? status : write_checkpoint(run, error);
+}
+
+/* ---- Results --------------------------------------------------------------------------------------------- */
+
+static cinch_status test_model(const struct run *run, const cinch_model *model, cinch_result *result, cinch_error *error)
+{
+    const cinch_trainer *trainer = run->trainer;
+    size_t rows = run->test ? cinch_data_rows(run->test) : 0;
+    result->test_loss = result->test_reconstruction = NAN;
+    if (!rows)
+        return CINCH_OK;
+    cn_weights *weights = cn_weights_new(model, trainer->kernels, false, 0, error);
+    cn_evaluator *evaluator = NULL;
+    if (weights)
+        evaluator = cn_evaluator_new(model, weights, &trainer->objective, trainer->threads, rows, error);
+    if (evaluator) {
+        cn_evaluation evaluation = cn_evaluate(evaluator, run->test, 0, rows, trainer->seed, false);
+        result->test_loss = evaluation.loss;
+        result->test_reconstruction = evaluation.reconstruction;
+    }
+    cn_evaluator_free(evaluator);
+    cn_weights_free(weights);
+    return evaluator ? CINCH_OK : CINCH_MEMORY;
+}
+
+/* Says how many values of the code are 0 for every training row. */
+static cinch_status warn_of_dead_codes(const struct run *run, const cinch_model *model, cinch_error *error)
+{
+    size_t width = cn_shape_size(model->code), rows = run->trainer->rows, dead = 0;
+    cinch_runner *runner = cinch_runner_new(model, cn_threads_count(run->trainer->threads), error);
+    float *codes = cn_new((size_t)ENCODED_AT_A_TIME * width, sizeof *codes, error);
+    bool *alive = cn_new(width, sizeof *alive, error);
+    cinch_status status = runner && codes && alive ? CINCH_OK : CINCH_MEMORY;
+    for (size_t first = 0; first < rows && !status; first += ENCODED_AT_A_TIME) {
+        size_t count = rows - first < ENCODED_AT_A_TIME ? rows - first : ENCODED_AT_A_TIME;
+        status = cinch_runner_encode(runner, run->train, first, count, codes, error);
+        for (size_t i = 0; i < count * width && !status; i++)
+            alive[i % width] |= codes[i] != 0;
+    }
+    for (size_t j = 0; j < width && !status; j++)
+        dead += !alive[j];
+    if (dead)
+        note(run, "warning: %zu of the code's %zu values %s 0 for every training row", dead, width,
+             dead == 1 ? "is" : "are");
+    cn_free(codes);
+    cn_free(alive);
+    cinch_runner_free(runner);
+    return status;
+}
+
+static void sum_up(const struct run *run, cinch_result *result)
+{
+    const cinch_trainer *trainer = run->trainer;
+    const cinch_epoch *last = &trainer->history[trainer->epoch - 1];
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    *result = (cinch_result){.rows = trainer->rows, .epochs = trainer->epoch,
+                             .best_epoch = trainer->keep_best ? trainer->best_epoch : trainer->epoch - 1,
+                             .train_loss = last->train_loss, .train_reconstruction = last->train_reconstruction,
+                             .validation_loss = trainer->validator ? trainer->best_loss : NAN,
+                             .test_loss = NAN, .test_reconstruction = NAN,
+                             .peak_bytes = (size_t)usage.ru_maxrss * 1024};
+    for (size_t e = 0; e < trainer->epoch; e++)
+        result->seconds += trainer->history[e].seconds;
+}
+
+/* The model is tested as it will be written, and written last. */
+static cinch_status finish(struct run *run, cinch_result *result, cinch_error *error)
+{
+    sum_up(run, result);
+    cinch_model *model = cinch_trainer_model(run->trainer, error);
+    cinch_status status = model ? CINCH_OK : CINCH_MEMORY;
+    char *path = cn_path_join(run->folder, "model.safetensors", error);
+    if (!path)
+        status = CINCH_MEMORY;
+    if (!status && !(status = warn_of_dead_codes(run, model, error)) &&
+        !(status = test_model(run, model, result, error)) &&
+        !(status = write_text(run, "result.json", result_json(result, error), error)))
+        status = cinch_model_save(model, path, error);
+    cn_free(path);
+    cinch_model_free(model);
+    return status;
+}
+
+static void say_scale(const struct run *run)
+{
+    if (cn_recipe_value(run->recipe, CN_SCALE_KEY).word == CN_SCALE_AUTO)
+        note(run, "scale auto: %s (%s)", cn_scale_names[run->trainer->model->scaler.kind],
+             cinch_type_name(cinch_data_type(run->train)));
+}
+
+cinch_status cinch_run(const cinch_recipe *recipe, const char *folder, const cinch_run_options *options,
+                       cinch_result *result, cinch_error *error)
+{
+    static const cinch_run_options none;
+    cinch_error own = {0};
+    cinch_result ignored;
+    if (!error)
+        error = &own;
+    struct run run = {.options = options ? options : &none, .folder = folder, .lock = -1, .error = error,
+               .next_checkpoint = now() + CHECKPOINT_SECONDS};
+    cinch_status status = CINCH_OK;
+    if (cn_file_exists(folder))
+        status = cn_folder_lock(folder, &run.lock, error);
+    if (!status && !(status = read_recipe(&run, recipe, error)) && !(status = read_all(&run, error))) {
+        say_scale(&run);
+        if ((!run.options->resume || !(status = restore(&run, error))) && !(status = open_folder(&run, error)) &&
+            !(status = train(&run, error)))
+            status = finish(&run, result ? result : &ignored, error);
+    }
+    /* A call that gave no object said why in error. */
+    status = status && error->status ? error->status : status;
+    cinch_trainer_free(run.trainer);
+    cinch_data_free(run.train);
+    cinch_data_free(run.test);
+    cinch_recipe_free(run.recipe);
+    cn_folder_unlock(run.lock);
+    return status;
+}
