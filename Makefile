@@ -70,13 +70,13 @@ LIBRARY_OBJECTS := $(call objects,$(wildcard src/*/*.c)) $(KINDS:%=$(BUILD)/part
 COMMAND_OBJECTS := $(call objects,$(wildcard cli/*.c)) $(BUILD)/parts/parts_command.o $(EXTRA_COMMANDS)
 LIBRARY := $(BUILD)/libcinch.a
 
-TEST_SOURCES := $(if $(T),$(wildcard tests/test_$(T).c),$(wildcard tests/test_*.c))
 TEST_HELPERS := $(call objects,$(filter-out $(wildcard tests/test_*.c),$(wildcard tests/*.c)))
-TESTS := $(patsubst %.c,$(BUILD)/%,$(TEST_SOURCES))
+ALL_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/test_*.c))
+TESTS := $(if $(T),$(filter $(BUILD)/tests/test_$(T),$(ALL_TESTS)),$(ALL_TESTS))
 EXAMPLES := $(patsubst %.c,$(BUILD)/%,$(wildcard examples/*.c))
 BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard bench/*.c))
 FUZZERS := $(patsubst %.c,$(BUILD)/%,$(wildcard fuzz/fuzz_*.c))
-PROGRAM_OBJECTS := $(addsuffix .o,$(TESTS) $(EXAMPLES) $(BENCHES) $(FUZZERS)) $(TEST_HELPERS)
+PROGRAM_OBJECTS := $(addsuffix .o,$(ALL_TESTS) $(EXAMPLES) $(BENCHES) $(FUZZERS)) $(TEST_HELPERS)
 
 .PHONY: all tests programs help demo check recipes judges sanitize bench fuzz layers format clean FORCE \
     check-run bench-run fuzz-run
@@ -101,7 +101,7 @@ $(LIBRARY): $(LIBRARY_OBJECTS) $(BUILD)/objects.list
 	$(call say,AR $@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $(LIBRARY_OBJECTS)
 
-$(TESTS): %: %.o $(TEST_HELPERS) $(LIBRARY)
+$(ALL_TESTS): %: %.o $(TEST_HELPERS) $(LIBRARY)
 	$(call say,LD $@)
 	$(Q)$(LINK) $< $(TEST_HELPERS) $(LIBRARY) $(LIBS) -lcmocka -ldl -o $@
 
@@ -151,7 +151,7 @@ $(LIBRARY_OBJECTS): $(wildcard src/math/flags.mk)
 
 # ---- What is done with it ----------------------------------------------------------------------------------
 
-AGAIN := @$(MAKE) --no-print-directory
+AGAIN := +@$(MAKE) --no-print-directory
 
 demo:
 	@scripts/deps build
@@ -178,7 +178,7 @@ judges:
 
 sanitize:
 	@scripts/deps build check sanitize
-	@MAKE='$(MAKE)' scripts/sanitize
+	+@MAKE='$(MAKE)' scripts/sanitize
 
 bench:
 	@scripts/deps build

@@ -74,10 +74,9 @@ double cn_random_normal(const cn_random *random, uint32_t index)
     return sqrt(-2 * log(u1)) * cos(two_pi * u2);
 }
 
-/* A whole number in [0, range), each as likely (Lemire: Fast random integer generation in an interval,
- * 2019): the high half of a 64-bit number times range; low halves under 2^64 mod range would come up once
- * too often and are drawn again, from the stream's next words. */
-static uint64_t bounded(const cn_random *random, uint64_t range)
+/* The high half of a 64-bit number times range; low halves under 2^64 mod range would make some results
+ * come up once too often and are drawn again, from the stream's next words. */
+uint64_t cn_random_below(const cn_random *random, uint64_t range)
 {
     uint64_t excess = 0;
     for (uint32_t draw = 0;; draw++) {
@@ -101,7 +100,7 @@ void cn_random_shuffle(uint64_t seed, size_t epoch, size_t *order, size_t count)
         order[i] = i;
     for (size_t i = count; i > 1; i--) {
         random.row = i - 1;
-        size_t j = (size_t)bounded(&random, i), kept = order[i - 1];
+        size_t j = (size_t)cn_random_below(&random, i), kept = order[i - 1];
         order[i - 1] = order[j];
         order[j] = kept;
     }

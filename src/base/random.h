@@ -32,7 +32,11 @@ double cn_random_uniform(const cn_random *random, uint32_t index); /* [0, 1), 32
 /* Box-Muller on words 2·index and 2·index+1, u1 in (0, 1]. */
 double cn_random_normal(const cn_random *random, uint32_t index);
 
-/* order[0..count) becomes a permutation of 0..count-1: Fisher-Yates with Lemire's bounded integers. */
+/* A whole number in [0, range), each as likely, from the stream's first words (Lemire: Fast random integer
+ * generation in an interval, 2019). range is at least 1. */
+uint64_t cn_random_below(const cn_random *random, uint64_t range);
+
+/* order[0..count) becomes a permutation of 0..count-1: Fisher-Yates, place i drawn from row i. */
 void cn_random_shuffle(uint64_t seed, size_t epoch, size_t *order, size_t count);
 
 #endif

@@ -396,7 +396,7 @@ static cinch_status parse_words(char *words, const char *kind, const cn_part *co
     spec->storage = words;
     char *name = next_word(&words);
     if (!name)
-        return cn_fail(error, CINCH_USAGE, "a %s is missing", kind);
+        return cn_fail(error, CINCH_USAGE, "no %s is named", kind);
     spec->part = cn_part_find(parts, name);
     if (!spec->part)
         return fail_part(kind, name, parts, error);
@@ -557,7 +557,7 @@ static void add_type(const cn_option *option, cn_text *text)
 {
     static const char *const types[] = {
         [CN_NUMBER] = "a number", [CN_COUNT] = "a whole number",        [CN_FLAG] = "true or false",
-        [CN_WORD] = "",           [CN_SIZE] = "height x width, as 3x3", [CN_TEXT] = "text",
+        [CN_WORD] = "",           [CN_SIZE] = "height x width, as 3x3", [CN_TEXT] = "",
     };
     cn_text_add(text, "%s", types[option->type]);
     if (option->type == CN_WORD)
@@ -566,15 +566,22 @@ static void add_type(const cn_option *option, cn_text *text)
         add_range(option, text);
 }
 
+/* Of a text there is nothing to say but its default. */
 void cn_option_help(const cn_option *option, cn_text *text)
 {
-    cn_text_add(text, "  %-14s %s (", option->name, option->summary ? option->summary : "");
-    add_type(option, text);
-    if (!option->standard)
-        cn_text_add(text, "; must be given");
-    else if (option->standard[0])
-        cn_text_add(text, "; default %s", option->standard);
-    cn_text_add(text, ")\n");
+    const char *before = " (", *standard = option->standard;
+    cn_text_add(text, "  %-14s %s", option->name, option->summary ? option->summary : "");
+    if (option->type != CN_TEXT) {
+        cn_text_add(text, "%s", before);
+        add_type(option, text);
+        before = "; ";
+    }
+    if (!standard || standard[0]) {
+        cn_text_add(text, "%s%s%s", before, standard ? "default " : "must be given",
+                    standard ? standard : "");
+        before = "; ";
+    }
+    cn_text_add(text, "%s\n", before[0] == ';' ? ")" : "");
 }
 
 static void add_line(cn_text *text, const char *what)

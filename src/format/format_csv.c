@@ -269,33 +269,63 @@ static cinch_status count_rows(csv_table *table, cinch_error *error)
 
 /* ---- The header ------------------------------------------------------------------------------------------- */
 
-/* Whether the first line is names: some cell of it is not a number where the cell below is one. Of a lone line:
- * whether none of its cells is a number. */
-static cinch_status detect_header(const csv_table *table, bool *header, cursor *second, cinch_error *error)
+enum { HEADER_LINES = 100 };   /* looked at below a first line, while their cells are missing */
+
+/* Holds a line against the first one. `header`: some cell of the first is not a number where this one's is.
+ * `open`: some cell that is missing here could still tell. */
+static cinch_status compare_lines(const csv_table *table, cursor *lower, bool *header, bool *open,
+                                  cinch_error *error)
 {
     const char *source = table->options->source;
-    cursor upper = table->first, lower = *second;
-    csv_cell name, number = { .last = false };
+    cursor upper = table->first;
+    csv_cell name = { .last = false }, number = { .last = false };
     double value;
-    bool any_number = false;
 
-    *header = false;
-    while (lower.at < lower.end && skip_blank_line(&lower, table->columns))
-        ;
-    bool alone = lower.at == lower.end;
-    for (size_t i = 0; i < table->columns; i++) {
+    *header = *open = false;
+    while (!name.last && !number.last) {
         cinch_status status = next_cell(&upper, &name, source, error);
-        if (status == CINCH_OK && !alone && !number.last)
-            status = next_cell(&lower, &number, source, error);
+        if (status == CINCH_OK)
+            status = next_cell(lower, &number, source, error);
         if (status != CINCH_OK)
             return status;
-        bool is_number = is_missing(&name) || read_number(&name, &value);
-        any_number = any_number || is_number;
-        if (!alone && !is_number && read_number(&number, &value))
-            *header = true;
+        if (is_missing(&name) || read_number(&name, &value))
+            continue;
+        *header = *header || read_number(&number, &value);
+        *open = *open || is_missing(&number);
     }
-    if (alone)
-        *header = !any_number;
+    return CINCH_OK;
+}
+
+/* A lone line is names where none of its cells is a number. */
+static cinch_status detect_names(const csv_table *table, bool *header, cinch_error *error)
+{
+    cursor in = table->first;
+    csv_cell cell = { .last = false };
+    double value;
+
+    *header = true;
+    while (!cell.last) {
+        cinch_status status = next_cell(&in, &cell, table->options->source, error);
+        if (status != CINCH_OK)
+            return status;
+        *header = *header && !is_missing(&cell) && !read_number(&cell, &value);
+    }
+    return CINCH_OK;
+}
+
+/* Whether the first line is names: some cell of it is not a number where the one below it is. */
+static cinch_status detect_header(const csv_table *table, cursor second, bool *header, cinch_error *error)
+{
+    bool open = true;
+
+    *header = false;
+    if (second.at == second.end)
+        return detect_names(table, header, error);
+    for (int i = 0; i < HEADER_LINES && !*header && open && second.at < second.end; i++) {
+        cinch_status status = compare_lines(table, &second, header, &open, error);
+        if (status != CINCH_OK)
+            return status;
+    }
     return CINCH_OK;
 }
 
@@ -330,17 +360,18 @@ static cinch_status read_names(csv_table *table, size_t line_bytes, cinch_error 
 static cinch_status read_header(csv_table *table, cinch_error *error)
 {
     cursor second = table->first;
-    bool header;
+    bool header = false;
     cinch_status status = count_cells(&second, table, &table->columns, error);
+    size_t line_bytes = (size_t)(second.at - table->first.at);
 
-    if (status == CINCH_OK)
-        status = detect_header(table, &header, &second, error);
-    if (status != CINCH_OK || !header)
-        return status;
-    status = read_names(table, (size_t)(second.at - table->first.at), error);
-    while (second.at < second.end && skip_blank_line(&second, table->columns))
+    while (status == CINCH_OK && second.at < second.end && skip_blank_line(&second, table->columns))
         ;
-    table->first = second;
+    if (status == CINCH_OK)
+        status = detect_header(table, second, &header, error);
+    if (status == CINCH_OK && header) {
+        status = read_names(table, line_bytes, error);
+        table->first = second;
+    }
     return status;
 }
 

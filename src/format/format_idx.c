@@ -64,7 +64,7 @@ static cinch_status read_head(const unsigned char *head, size_t nbytes, const cn
 static cinch_status idx_claim(const unsigned char *head, size_t nbytes, const cn_format_options *options,
                               size_t *claimed, cinch_error *error)
 {
-    idx_head idx;
+    idx_head idx = { 0 };
     cinch_status status = read_head(head, nbytes, options, &idx, error);
 
     *claimed = status == CINCH_OK ? idx.nbytes : 0;
@@ -74,7 +74,7 @@ static cinch_status idx_claim(const unsigned char *head, size_t nbytes, const cn
 static cinch_status idx_parse(cn_bytes *bytes, const cn_format_options *options, cn_array *array,
                               cinch_error *error)
 {
-    idx_head idx;
+    idx_head idx = { 0 };
 
     if (!idx_probe(bytes->data, bytes->nbytes))
         return cn_fail(error, CINCH_BAD_INPUT, "%s: is not an IDX file", options->source);

@@ -283,7 +283,7 @@ static cinch_status read_head(const unsigned char *head, size_t nbytes, const cn
 static cinch_status npy_claim(const unsigned char *head, size_t nbytes, const cn_format_options *options,
                               size_t *claimed, cinch_error *error)
 {
-    npy_head npy;
+    npy_head npy = { 0 };
     cinch_status status = read_length(head, nbytes, options, &npy, error);
 
     *claimed = 0;
@@ -350,7 +350,7 @@ static cinch_status take_values(cn_bytes *bytes, const npy_head *npy, cn_array *
 static cinch_status npy_parse(cn_bytes *bytes, const cn_format_options *options, cn_array *array,
                               cinch_error *error)
 {
-    npy_head npy;
+    npy_head npy = { 0 };
 
     if (!npy_probe(bytes->data, bytes->nbytes))
         return cn_fail(error, CINCH_BAD_INPUT, "%s: is not an NPY file", options->source);

@@ -2,25 +2,60 @@
 #include "format/json.h"
 
 #include <pthread.h>
+#include <setjmp.h>
 
 #include "base/memory.h"
 
 /* What one value costs at most in jansson's structures: a pair, an object and its buckets, each an allocation. */
 enum { VALUE_COST = 480 };
 
-static _Thread_local bool starved;   /* an allocation failed since the parse began: jansson does not say */
+/* jansson asserts where its reader's buffer cannot grow. So the first allocation that fails leaves the parse by
+ * longjmp, and what the parse had allocated, which is on a list until then, is released here. jansson holds no lock
+ * meanwhile. Blocks stay linked to their neighbours after a parse, so that each can leave the list at any time. */
+struct block {
+    struct block *before, *after;
+};
+
+enum { BLOCK_HEAD = CN_ALIGNMENT };   /* keeps jansson's part aligned */
+
+static _Thread_local struct block *parsed;   /* the latest block of the parse under way */
+static _Thread_local jmp_buf starved;
 
 static void *json_allocate(size_t nbytes)
 {
-    void *memory = cn_new(nbytes, 1, NULL);
-    if (memory == NULL)
-        starved = true;
-    return memory;
+    struct block *block = nbytes < SIZE_MAX - BLOCK_HEAD ? cn_new(nbytes + BLOCK_HEAD, 1, NULL) : NULL;
+    if (!block)
+        longjmp(starved, 1);
+    block->before = parsed;
+    if (parsed)
+        parsed->after = block;
+    parsed = block;
+    return (char *)block + BLOCK_HEAD;
+}
+
+static void json_release(void *memory)
+{
+    if (!memory)
+        return;
+    struct block *block = (struct block *)(void *)((char *)memory - BLOCK_HEAD);
+    if (block->after)
+        block->after->before = block->before;
+    if (block->before)
+        block->before->after = block->after;
+    if (parsed == block)
+        parsed = block->before;
+    cn_free(block);
+}
+
+static void release_parsed(void)
+{
+    while (parsed)
+        json_release((char *)parsed + BLOCK_HEAD);
 }
 
 static void use_our_memory(void)
 {
-    json_set_alloc_funcs(json_allocate, cn_free);
+    json_set_alloc_funcs(json_allocate, json_release);
 }
 
 /* The deepest nesting and the number of values (counted as commas and opened brackets), strings left out. */
@@ -68,12 +103,15 @@ cinch_status cn_json_parse(const char *chars, size_t length, size_t present, con
                        nvalue, present);
 
     pthread_once(&once, use_our_memory);
-    starved = false;
-    *root = json_loadb(chars, length, JSON_REJECT_DUPLICATES, &problem);
-    if (*root != NULL)
-        return CINCH_OK;
-    if (starved)
+    parsed = NULL;
+    if (setjmp(starved)) {
+        release_parsed();
         return cn_fail(error, CINCH_MEMORY, "%s: not enough memory for its JSON", source);
+    }
+    *root = json_loadb(chars, length, JSON_REJECT_DUPLICATES, &problem);
+    parsed = NULL;
+    if (*root)
+        return CINCH_OK;
     return cn_fail(error, CINCH_BAD_INPUT, "%s: JSON, line %d, column %d: %s", source, problem.line, problem.column,
                    problem.text);
 }

@@ -5,7 +5,7 @@
 #include "base/spec.h"
 #include "math/elementwise.h"
 
-enum { CN_MAX_SLOTS = 2, CN_MAX_CONSTANTS = 8 };
+enum { CN_MAX_SLOTS = 2, CN_MAX_CONSTANTS = CN_UPDATE_CONSTANTS };
 
 typedef struct cn_optimizer {
     cn_part part;

@@ -12,30 +12,23 @@ static const cn_option options[] = {
     {0},
 };
 
+/* What a step uses beside them: 1 - rho, in double until here. */
+enum { REST = EPSILON + 1 };
+
 static void constants(const cn_spec *spec, double step, double constants[CN_MAX_CONSTANTS])
 {
     (void)step;
     for (size_t i = RATE; i <= EPSILON; i++)
         constants[i] = spec->values[i].number;
+    constants[REST] = 1 - constants[RHO];
 }
 
-#define ADADELTA(real)                                                                                       \
-    CN_CLONES static void update_##real(const double *constants, void *parameter, const void *gradient,      \
-                                        void *const *slots, size_t count)                                    \
-    {                                                                                                        \
-        const real lr = (real)constants[RATE], eps = (real)constants[EPSILON];                               \
-        const real rho = (real)constants[RHO], rest = (real)(1 - constants[RHO]);                            \
-        real *restrict p = parameter, *restrict gs = slots[0], *restrict ds = slots[1];                      \
-        const real *restrict g = gradient;                                                                   \
-        for (size_t i = 0; i < count; i++) {                                                                 \
-            gs[i] = rho * gs[i] + rest * (g[i] * g[i]);                                                      \
-            real u = g[i] * (CN_SQRT(ds[i] + eps) / CN_SQRT(gs[i] + eps));                                   \
-            ds[i] = rho * ds[i] + rest * (u * u);                                                            \
-            p[i] -= lr * u;                                                                                  \
-        }                                                                                                    \
-    }
-ADADELTA(float)
-ADADELTA(double)
+#define ADADELTA(c, p, g, G, D)                                                                              \
+    G = c[RHO] * G + c[REST] * (g * g);                                                                      \
+    const real u = g * (CN_SQRT(D + c[EPSILON]) / CN_SQRT(G + c[EPSILON]));                                  \
+    D = c[RHO] * D + c[REST] * (u * u);                                                                      \
+    p -= c[RATE] * u
+CN_UPDATE(ADADELTA)
 
 const cn_optimizer cn_optimizer_adadelta = {
     .part = {.name = "adadelta", .example = "adadelta rho=0.95", .summary = "steps in the size of earlier steps (Zeiler 2012)",

@@ -16,37 +16,27 @@ static const cn_option options[] = {
     {0},
 };
 
-/* What a step uses: the corrections of the means, which start at 0, in double. */
-enum { STEP_RATE, STEP_BETA1, STEP_BETA2, STEP_EPSILON, STEP_ROOT };
+/* What a step uses beside them, in double until here: 1 - beta, and the corrections of the means, which start at 0,
+ * the one in RATE, the other in ROOT. */
+enum { REST1 = EPSILON + 1, REST2, ROOT };
 
 static void constants(const cn_spec *spec, double step, double constants[CN_MAX_CONSTANTS])
 {
     double beta1 = spec->values[BETA1].number, beta2 = spec->values[BETA2].number;
-    constants[STEP_RATE] = spec->values[RATE].number / (1 - pow(beta1, step));
-    constants[STEP_BETA1] = beta1;
-    constants[STEP_BETA2] = beta2;
-    constants[STEP_EPSILON] = spec->values[EPSILON].number;
-    constants[STEP_ROOT] = 1 / sqrt(1 - pow(beta2, step));
+    constants[RATE] = spec->values[RATE].number / (1 - pow(beta1, step));
+    constants[BETA1] = beta1;
+    constants[BETA2] = beta2;
+    constants[EPSILON] = spec->values[EPSILON].number;
+    constants[REST1] = 1 - beta1;
+    constants[REST2] = 1 - beta2;
+    constants[ROOT] = 1 / sqrt(1 - pow(beta2, step));
 }
 
-#define ADAM(real)                                                                                           \
-    CN_CLONES static void update_##real(const double *constants, void *parameter, const void *gradient,      \
-                                        void *const *slots, size_t count)                                    \
-    {                                                                                                        \
-        const real lr = (real)constants[STEP_RATE], eps = (real)constants[STEP_EPSILON];                     \
-        const real beta1 = (real)constants[STEP_BETA1], rest1 = (real)(1 - constants[STEP_BETA1]);           \
-        const real beta2 = (real)constants[STEP_BETA2], rest2 = (real)(1 - constants[STEP_BETA2]);           \
-        const real root = (real)constants[STEP_ROOT];                                                        \
-        real *restrict p = parameter, *restrict m = slots[0], *restrict v = slots[1];                        \
-        const real *restrict g = gradient;                                                                   \
-        for (size_t i = 0; i < count; i++) {                                                                 \
-            m[i] = beta1 * m[i] + rest1 * g[i];                                                              \
-            v[i] = beta2 * v[i] + rest2 * (g[i] * g[i]);                                                     \
-            p[i] -= lr * m[i] / (root * CN_SQRT(v[i]) + eps);                                                \
-        }                                                                                                    \
-    }
-ADAM(float)
-ADAM(double)
+#define ADAM(c, p, g, m, v)                                                                                  \
+    m = c[BETA1] * m + c[REST1] * g;                                                                         \
+    v = c[BETA2] * v + c[REST2] * (g * g);                                                                   \
+    p -= c[RATE] * m / (c[ROOT] * CN_SQRT(v) + c[EPSILON])
+CN_UPDATE(ADAM)
 
 const cn_optimizer cn_optimizer_adam = {
     .part = {.name = "adam", .example = "adam lr=0.002", .summary = "adaptive moments (Kingma, Ba 2015)",

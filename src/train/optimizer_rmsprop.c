@@ -12,28 +12,21 @@ static const cn_option options[] = {
     {0},
 };
 
+/* What a step uses beside them: 1 - rho, in double until here. */
+enum { REST = EPSILON + 1 };
+
 static void constants(const cn_spec *spec, double step, double constants[CN_MAX_CONSTANTS])
 {
     (void)step;
     for (size_t i = RATE; i <= EPSILON; i++)
         constants[i] = spec->values[i].number;
+    constants[REST] = 1 - constants[RHO];
 }
 
-#define RMSPROP(real)                                                                                        \
-    CN_CLONES static void update_##real(const double *constants, void *parameter, const void *gradient,      \
-                                        void *const *slots, size_t count)                                    \
-    {                                                                                                        \
-        const real lr = (real)constants[RATE], eps = (real)constants[EPSILON];                               \
-        const real rho = (real)constants[RHO], rest = (real)(1 - constants[RHO]);                            \
-        real *restrict p = parameter, *restrict v = slots[0];                                                \
-        const real *restrict g = gradient;                                                                   \
-        for (size_t i = 0; i < count; i++) {                                                                 \
-            v[i] = rho * v[i] + rest * (g[i] * g[i]);                                                        \
-            p[i] -= lr * g[i] / (CN_SQRT(v[i]) + eps);                                                       \
-        }                                                                                                    \
-    }
-RMSPROP(float)
-RMSPROP(double)
+#define RMSPROP(c, p, g, v, none)                                                                            \
+    v = c[RHO] * v + c[REST] * (g * g);                                                                      \
+    p -= c[RATE] * g / (CN_SQRT(v) + c[EPSILON])
+CN_UPDATE(RMSPROP)
 
 const cn_optimizer cn_optimizer_rmsprop = {
     .part = {.name = "rmsprop", .example = "rmsprop lr=0.001", .summary = "gradient over its running size (Tieleman, Hinton 2012)",

@@ -12,30 +12,23 @@ static const cn_option options[] = {
     {0},
 };
 
+/* What a step uses: p moves by AHEAD v - NOW g. */
+enum { AHEAD = NESTEROV, NOW };
+
 static void constants(const cn_spec *spec, double step, double constants[CN_MAX_CONSTANTS])
 {
     (void)step;
+    bool nesterov = spec->values[NESTEROV].flag;
     constants[RATE] = spec->values[RATE].number;
     constants[MOMENTUM] = spec->values[MOMENTUM].number;
-    constants[NESTEROV] = spec->values[NESTEROV].flag;
+    constants[AHEAD] = nesterov ? constants[MOMENTUM] : 1;
+    constants[NOW] = nesterov ? constants[RATE] : 0;
 }
 
-#define SGD(real)                                                                                            \
-    CN_CLONES static void update_##real(const double *constants, void *parameter, const void *gradient,      \
-                                        void *const *slots, size_t count)                                    \
-    {                                                                                                        \
-        const real lr = (real)constants[RATE], momentum = (real)constants[MOMENTUM];                         \
-        const real ahead = constants[NESTEROV] > 0 ? momentum : 1;                                           \
-        const real now = constants[NESTEROV] > 0 ? lr : 0;                                                   \
-        real *restrict p = parameter, *restrict v = slots[0];                                                \
-        const real *restrict g = gradient;                                                                   \
-        for (size_t i = 0; i < count; i++) {                                                                 \
-            v[i] = momentum * v[i] - lr * g[i];                                                              \
-            p[i] += ahead * v[i] - now * g[i];                                                               \
-        }                                                                                                    \
-    }
-SGD(float)
-SGD(double)
+#define SGD(c, p, g, v, none)                                                                                \
+    v = c[MOMENTUM] * v - c[RATE] * g;                                                                       \
+    p += c[AHEAD] * v - c[NOW] * g
+CN_UPDATE(SGD)
 
 const cn_optimizer cn_optimizer_sgd = {
     .part = {.name = "sgd", .example = "sgd lr=0.1 momentum=0.9", .summary = "gradient descent, with momentum or Nesterov momentum",

@@ -1,0 +1,12 @@
+# How the kernels, and the loops over elements of losses, optimizers and penalties, are compiled. Contraction is off,
+# so that a fused multiply-add stands where the source says it, and nowhere else: the same bits from every copy of
+# a loop. The other two let the compiler turn a choice and a square root into vector code; they change no value.
+LOOP_FLAGS := -O3 -fno-math-errno -fno-trapping-math -ffp-contract=off
+
+LOOP_SOURCES := $(wildcard src/math/*.c src/train/loss_*.c src/train/optimizer_*.c src/train/penalty_*.c)
+$(LOOP_SOURCES:%.c=\%/%.o): KERNEL_FLAGS = $(LOOP_FLAGS)
+
+ifneq ($(filter x86_64-%,$(shell $(CC) -dumpmachine)),)
+%/src/math/kernels_avx2.o: KERNEL_FLAGS = $(LOOP_FLAGS) -mavx2 -mfma
+%/src/math/kernels_avx512.o: KERNEL_FLAGS = $(LOOP_FLAGS) -mavx512f -mavx512dq -mavx512vl -mfma -mprefer-vector-width=512
+endif

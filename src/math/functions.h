@@ -1,0 +1,224 @@
+/* exp, log1p and their kin, for float and for double: CN_EXP(x) takes the type of x.
+ *
+ * In double they are the C library's. In float they are ours: without branches, tables or calls, so that a plain loop
+ * over them becomes vector code, and the same bits come out of every lane and of a loop's odd end. Where the
+ * processor has a fused multiply-add the file that includes this uses it (cn_fused), always at the same places.
+ * NaN stays NaN; infinities and huge arguments give the limits.
+ *
+ * The polynomials are minimax for the relative error (Remez's exchange in 40 digits, then rounded to float).
+ * The errors given are the largest over every float of the range, against the C library in double.
+ */
+#ifndef CN_MATH_FUNCTIONS_H
+#define CN_MATH_FUNCTIONS_H
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#define CN_INLINE static inline __attribute__((always_inline))
+
+/* a*b + c: rounded once where the target has the instruction, else twice. */
+CN_INLINE float cn_fused(float a, float b, float c)
+{
+#ifdef __FMA__
+    return __builtin_fmaf(a, b, c);
+#else
+    return a * b + c;
+#endif
+}
+
+CN_INLINE uint32_t cn_float_bits(float x)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+
+CN_INLINE float cn_bits_float(uint32_t bits)
+{
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+/* 2^n for -127 < n < 128; some float elsewhere. */
+CN_INLINE float cn_power_of_two(int32_t n)
+{
+    return cn_bits_float(((uint32_t)n + 127u) << 23);
+}
+
+/* x = n ln 2 + r with |r| <= ln(2)/2: what exp and expm1 begin with. 2^n e^r = e^x.
+ * n by adding 1.5 2^23, which leaves it rounded in the low bits; ln 2 in two parts, the first of 9 bits, so that
+ * n times it is exact. */
+typedef struct cn_reduced {
+    float r;
+    int32_t n;
+} cn_reduced;
+
+CN_INLINE cn_reduced cn_reduce(float x)
+{
+    const float shift = 0x1.8p23f;
+    float shifted = cn_fused(x, 1.44269504f, shift);
+    float n = shifted - shift;
+    float r = cn_fused(n, 2.12194440e-4f, cn_fused(n, -0.693359375f, x));
+    return (cn_reduced){r, (int32_t)(cn_float_bits(shifted) - cn_float_bits(shift))};
+}
+
+/* e^r - 1 = r + r^2 q(r), |r| <= 0.35, relative error 4e-9 before rounding. */
+CN_INLINE float cn_expm1_near_zero(float r)
+{
+    float q = 1.395171683e-3f;
+    q = cn_fused(q, r, 8.369598149e-3f);
+    q = cn_fused(q, r, 4.166618729e-2f);
+    q = cn_fused(q, r, 1.666651289e-1f);
+    q = cn_fused(q, r, 5.000000101e-1f);
+    return cn_fused(q, r * r, r);
+}
+
+/* e^(x + tail) for a tail of at most 0.07, which keeps digits that x has no room for. 2^n in two factors: n reaches
+ * from -150, where floats end, to 128, where they overflow. */
+CN_INLINE float cn_exp_tail(float x, float tail)
+{
+    x = x < -104 ? -104 : x;
+    x = x > 89 ? 89 : x;
+    cn_reduced reduced = cn_reduce(x);
+    float e = 1 + cn_expm1_near_zero(reduced.r + tail);
+    int32_t half = reduced.n >> 1;
+    return e * cn_power_of_two(half) * cn_power_of_two(reduced.n - half);
+}
+
+CN_INLINE float cn_exp_float(float x)
+{
+    return cn_exp_tail(x, 0);
+}
+
+/* e^x - 1 = 2^n (e^r - 1) + (2^n - 1), in halves where 2^n overflows. */
+CN_INLINE float cn_expm1_float(float x)
+{
+    x = x < -20 ? -20 : x;
+    x = x > 89 ? 89 : x;
+    cn_reduced reduced = cn_reduce(x);
+    int32_t over = reduced.n > 127;
+    float power = cn_power_of_two(reduced.n - over);
+    float e = cn_fused(power, cn_expm1_near_zero(reduced.r), power - 1);
+    return e * (float)(1 + over);
+}
+
+/* log(1 + x) = k ln 2 + log(1 + f), 1 + f between sqrt(1/2) and sqrt(2) the mantissa of 1 + x; f comes from x
+ * itself and so has all its digits. log(1 + f) = f - f^2/2 + f^3 q(f), relative error 6e-9 before rounding. Where
+ * 2^-k would leave the floats, x (then all of 1 + x) is first made smaller. */
+CN_INLINE float cn_log1p_float(float x)
+{
+    int32_t big = x > 0x1p100f;
+    float a = big ? x * 0x1p-32f : x;
+    int32_t k = (int32_t)(cn_float_bits(1 + a) - 0x3f3504f3u) >> 23;
+    float scale = cn_power_of_two(-k);
+    float f = cn_fused(a, scale, scale - 1);
+    float q = -7.859960051e-2f;
+    q = cn_fused(q, f, 1.288585812e-1f);
+    q = cn_fused(q, f, -1.313044715e-1f);
+    q = cn_fused(q, f, 1.41806993e-1f);
+    q = cn_fused(q, f, -1.662434874e-1f);
+    q = cn_fused(q, f, 2.000230275e-1f);
+    q = cn_fused(q, f, -2.500081604e-1f);
+    q = cn_fused(q, f, 3.333331656e-1f);
+    float n = (float)(k + 32 * big);
+    float log = cn_fused(f * f, cn_fused(q, f, -0.5f), f);
+    log = cn_fused(n, 0.693359375f, cn_fused(n, -2.12194440e-4f, log));
+    log = x == -1 ? -INFINITY : log;
+    log = x < -1 ? NAN : log;
+    return x > 0x1.fffffep127f ? x : log;
+}
+
+/* tanh |x| = t / (t + 2), t = e^(2|x|) - 1. */
+CN_INLINE float cn_tanh_float(float x)
+{
+    float size = __builtin_fabsf(x);
+    size = size > 10 ? 10 : size;
+    float t = cn_expm1_float(2 * size);
+    return __builtin_copysignf(t / (t + 2), x);
+}
+
+/* 1 / (1 + e^-x), from e^-|x|, so that nothing overflows and small values keep their digits. */
+CN_INLINE float cn_sigmoid_float(float x)
+{
+    float e = cn_exp_float(-__builtin_fabsf(x));
+    return (x < 0 ? e : 1) / (1 + e);
+}
+
+/* e^(-x^2/2): x^2 in two parts, the square of its upper 12 bits (exact) and the rest. |x| at most 15. */
+CN_INLINE float cn_bell_float(float x)
+{
+    float high = cn_bits_float(cn_float_bits(x) & 0xfffff000u);
+    return cn_exp_tail(-0.5f * high * high, -0.5f * ((x - high) * (x + high)));
+}
+
+CN_INLINE float cn_normal_density_float(float x)
+{
+    float size = __builtin_fabsf(x);
+    return 0.3989422804f * cn_bell_float(size > 15 ? 15 : size);
+}
+
+/* The share of the normal distribution below x, (1 + erf(x / sqrt 2)) / 2: for t = |x|, the share beyond t is
+ * e^(-t^2/2) h(q) / (1 + t), q = (t - 4) / (t + 4), h a polynomial of relative error 2e-9. */
+CN_INLINE float cn_normal_share_float(float x)
+{
+    float t = __builtin_fabsf(x);
+    t = t > 15 ? 15 : t;
+    float q = (t - 4) / (t + 4);
+    float h = -7.198214599e-05f;
+    h = cn_fused(h, q, -6.154272978e-05f);
+    h = cn_fused(h, q, 6.922143877e-04f);
+    h = cn_fused(h, q, -3.034410847e-04f);
+    h = cn_fused(h, q, -5.003946661e-03f);
+    h = cn_fused(h, q, 1.794022770e-02f);
+    h = cn_fused(h, q, -3.219734733e-02f);
+    h = cn_fused(h, q, 2.859996882e-02f);
+    h = cn_fused(h, q, 1.399960037e-02f);
+    h = cn_fused(h, q, -9.670346640e-02f);
+    h = cn_fused(h, q, 4.720532068e-01f);
+    float beyond = cn_bell_float(t) * (h / (1 + t));
+    return x < 0 ? beyond : 1 - beyond;
+}
+
+CN_INLINE double cn_sigmoid_double(double x)
+{
+    double e = exp(-fabs(x));
+    return (x < 0 ? e : 1) / (1 + e);
+}
+
+CN_INLINE double cn_normal_density_double(double x)
+{
+    return 0.39894228040143267793994605993438 * exp(-0.5 * x * x);
+}
+
+CN_INLINE double cn_normal_share_double(double x)
+{
+    return 0.5 * erfc(-0.70710678118654752440084436210485 * x);
+}
+
+/* The larger; a NaN in a stays. */
+CN_INLINE float cn_max_float(float a, float b)
+{
+    return a < b ? b : a;
+}
+
+CN_INLINE double cn_max_double(double a, double b)
+{
+    return a < b ? b : a;
+}
+
+#define CN_BY_TYPE(x, in_float, in_double) _Generic((x), float: in_float, double: in_double)
+
+#define CN_EXP(x) CN_BY_TYPE(x, cn_exp_float, exp)(x)
+#define CN_EXPM1(x) CN_BY_TYPE(x, cn_expm1_float, expm1)(x)
+#define CN_LOG1P(x) CN_BY_TYPE(x, cn_log1p_float, log1p)(x)
+#define CN_TANH(x) CN_BY_TYPE(x, cn_tanh_float, tanh)(x)
+#define CN_SIGMOID(x) CN_BY_TYPE(x, cn_sigmoid_float, cn_sigmoid_double)(x)
+#define CN_NORMAL_DENSITY(x) CN_BY_TYPE(x, cn_normal_density_float, cn_normal_density_double)(x)
+#define CN_NORMAL_SHARE(x) CN_BY_TYPE(x, cn_normal_share_float, cn_normal_share_double)(x)
+#define CN_ABS(x) CN_BY_TYPE(x, __builtin_fabsf, __builtin_fabs)(x)
+#define CN_SQRT(x) CN_BY_TYPE(x, __builtin_sqrtf, __builtin_sqrt)(x)
+#define CN_MAX(a, b) CN_BY_TYPE(a, cn_max_float, cn_max_double)(a, b)
+
+#endif

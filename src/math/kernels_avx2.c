@@ -1,0 +1,20 @@
+/* The kernels for x86-64 with AVX2 and FMA: a tile is 6 rows of 16 columns, 12 of the 16 registers. */
+#include "math/kernels.h"
+
+#if defined(__AVX2__) && defined(__FMA__)
+#include <immintrin.h>
+
+#define real float
+typedef __m256 vector;
+#define VECTOR_REALS 8
+#define VECTOR_FUSED(a, b, c) _mm256_fmadd_ps(_mm256_set1_ps(a), b, c)
+enum { TILE_ROWS = 6 };
+#define TILE_COUNTS(X) X(1) X(2) X(3) X(4) X(5) X(6)
+
+#include "math/kernels_vector.h"
+#include "math/kernels_body.h"
+
+const cn_kernels cn_kernels_avx2 = {CN_KERNELS_BODY("avx2")};
+#else
+const cn_kernels cn_kernels_avx2 = {0};
+#endif

@@ -1,0 +1,20 @@
+/* The kernels for x86-64 with AVX-512: a tile is 12 rows of 16 columns, a register each. */
+#include "math/kernels.h"
+
+#if defined(__AVX512F__) && defined(__AVX512DQ__) && defined(__AVX512VL__)
+#include <immintrin.h>
+
+#define real float
+typedef __m512 vector;
+#define VECTOR_REALS 16
+#define VECTOR_FUSED(a, b, c) _mm512_fmadd_ps(_mm512_set1_ps(a), b, c)
+enum { TILE_ROWS = 12 };
+#define TILE_COUNTS(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12)
+
+#include "math/kernels_vector.h"
+#include "math/kernels_body.h"
+
+const cn_kernels cn_kernels_avx512 = {CN_KERNELS_BODY("avx512")};
+#else
+const cn_kernels cn_kernels_avx512 = {0};
+#endif

@@ -1,0 +1,288 @@
+/* The kernels around the two tiles: what is the same in every table. The includer defines `real`, then includes
+ * kernels_plain.h or kernels_vector.h for product_tile, outer_tile, TILE_ROWS and TILE_COUNTS, then this, and says
+ * CN_KERNELS_BODY(name) in its table. */
+#include <string.h>
+
+#include "base/memory.h"
+#include "math/elementwise.h"
+#include "math/kernels.h"
+#include "math/tree.h"
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* ---- Activations ------------------------------------------------------------------------------------------ */
+
+/* Over [rows][16] of one stride; z may be y, dz may be dy. */
+typedef void value_strip(size_t rows, size_t stride, const real *z, real *y);
+typedef void slope_strip(size_t rows, size_t stride, const real *z, const real *y, const real *dy, real *dz);
+
+#define STRIPS(constant, name, needs_input, equation, f, df, ddf)                                            \
+    static void value_##name(size_t rows, size_t stride, const real *inputs, real *outputs)                  \
+    {                                                                                                        \
+        for (size_t r = 0; r < rows; r++, inputs += stride, outputs += stride) {                             \
+            CN_INDEPENDENT                                                                                   \
+            for (size_t j = 0; j < COLUMNS; j++) {                                                           \
+                const real z = inputs[j];                                                                    \
+                outputs[j] = (real)(f);                                                                      \
+            }                                                                                                \
+        }                                                                                                    \
+    }                                                                                                        \
+                                                                                                             \
+    static void slope_##name(size_t rows, size_t stride, const real *inputs, const real *outputs,            \
+                             const real *dy, real *dz)                                                       \
+    {                                                                                                        \
+        for (size_t r = 0; r < rows; r++, inputs += stride, outputs += stride, dy += stride, dz += stride) { \
+            CN_INDEPENDENT                                                                                   \
+            for (size_t j = 0; j < COLUMNS; j++) {                                                           \
+                const real z = inputs[j], y = outputs[j];                                                    \
+                (void)z, (void)y;                                                                            \
+                dz[j] = dy[j] * (real)(df);                                                                  \
+            }                                                                                                \
+        }                                                                                                    \
+    }
+CN_ACTIVATIONS(STRIPS)
+
+#define VALUE_STRIP(constant, name, ...) value_##name,
+#define SLOPE_STRIP(constant, name, ...) slope_##name,
+static value_strip *const value_strips[] = {CN_ACTIVATIONS(VALUE_STRIP)};
+static slope_strip *const slope_strips[] = {CN_ACTIVATIONS(SLOPE_STRIP)};
+
+/* A narrow end goes through the same code as everything else, in a copy of 16 columns. */
+static void activate(cn_activation activation, size_t rows, size_t width, size_t stride, const void *inputs,
+                     void *outputs)
+{
+    const size_t whole = width / COLUMNS * COLUMNS, end = (width - whole) * sizeof(real);
+    for (size_t r = 0; r < rows; r++) {
+        const real *z = (const real *)inputs + r * stride;
+        real *y = (real *)outputs + r * stride;
+        for (size_t j = 0; j < whole; j += COLUMNS)
+            value_strips[activation](1, stride, z + j, y + j);
+        if (end) {
+            real strip[COLUMNS] = {0};
+            memcpy(strip, z + whole, end);
+            value_strips[activation](1, COLUMNS, strip, strip);
+            memcpy(y + whole, strip, end);
+        }
+    }
+}
+
+static void activate_backward(cn_activation activation, size_t rows, size_t width, size_t stride,
+                              const void *inputs, const void *outputs, const void *output_slopes, void *slopes)
+{
+    const size_t whole = width / COLUMNS * COLUMNS, end = (width - whole) * sizeof(real);
+    if (!inputs)
+        inputs = outputs;
+    for (size_t r = 0; r < rows; r++) {
+        const real *z = (const real *)inputs + r * stride, *y = (const real *)outputs + r * stride;
+        const real *dy = (const real *)output_slopes + r * stride;
+        real *dz = (real *)slopes + r * stride;
+        for (size_t j = 0; j < whole; j += COLUMNS)
+            slope_strips[activation](1, stride, z + j, y + j, dy + j, dz + j);
+        if (end) {
+            real strips[3][COLUMNS] = {{0}};
+            memcpy(strips[0], z + whole, end);
+            memcpy(strips[1], y + whole, end);
+            memcpy(strips[2], dy + whole, end);
+            slope_strips[activation](1, COLUMNS, strips[0], strips[1], strips[2], strips[2]);
+            memcpy(dz + whole, strips[2], end);
+        }
+    }
+}
+
+/* ---- Products --------------------------------------------------------------------------------------------- */
+
+typedef void product_tile_of(size_t in, const real *x, size_t x_stride, const real *panel, const real *bias,
+                             real *out, size_t out_stride);
+
+#define PRODUCT_TILE(count)                                                                                  \
+    static void product_tile_##count(size_t in, const real *x, size_t x_stride, const real *panel,           \
+                                     const real *bias, real *out, size_t out_stride)                         \
+    {                                                                                                        \
+        product_tile(count, in, x, x_stride, panel, bias, out, out_stride);                                  \
+    }
+TILE_COUNTS(PRODUCT_TILE)
+
+#define PRODUCT_TILE_NAME(count) product_tile_##count,
+static product_tile_of *const product_tiles[] = {NULL, TILE_COUNTS(PRODUCT_TILE_NAME)};
+
+/* Rows in the order of memory, all panels over a block of them before the next: the panel stays near while the rows
+ * go by, the rows' block while the panels do. */
+enum { PRODUCT_ROWS = 192 };
+
+static void product(const cn_product *p)
+{
+    const real *panels = p->panels, *bias = p->bias;
+    real *sums = p->z ? p->z : p->y;
+    const bool activated = p->z || p->activation != CN_LINEAR;
+    for (size_t block = 0; block < p->rows; block += PRODUCT_ROWS) {
+        const size_t end = smaller(p->rows, block + PRODUCT_ROWS);
+        for (size_t j = 0; j < p->out; j += COLUMNS)
+            for (size_t r = block; r < end; r += TILE_ROWS) {
+                const size_t count = smaller(end - r, TILE_ROWS), at = r * p->y_stride + j;
+                product_tiles[count](p->in, (const real *)p->x + r * p->x_stride, p->x_stride,
+                                     panels + j * p->in, bias ? bias + j : NULL, sums + at, p->y_stride);
+                if (activated)
+                    value_strips[p->activation](count, p->y_stride, sums + at, (real *)p->y + at);
+            }
+    }
+}
+
+/* ---- Sums over a batch ------------------------------------------------------------------------------------ */
+
+typedef void outer_tile_of(size_t rows, const real *a, size_t a_stride, const real *b, size_t b_stride, real *out);
+
+#define OUTER_TILE(count)                                                                                    \
+    static void outer_tile_##count(size_t rows, const real *a, size_t a_stride, const real *b,               \
+                                   size_t b_stride, real *out)                                               \
+    {                                                                                                        \
+        outer_tile(count, rows, a, a_stride, b, b_stride, out);                                              \
+    }
+TILE_COUNTS(OUTER_TILE)
+
+#define OUTER_TILE_NAME(count) outer_tile_##count,
+static outer_tile_of *const outer_tiles[] = {NULL, TILE_COUNTS(OUTER_TILE_NAME)};
+
+static void add(size_t count, real *sums, const real *more)
+{
+    CN_INDEPENDENT
+    for (size_t i = 0; i < count; i++)
+        sums[i] += more[i];
+}
+
+/* The stack of math/tree.h: [CN_TREE_LEVELS + 1][size] reals, `count` of each level in use. */
+static size_t merge(real *levels, size_t size, size_t count, size_t depth, size_t merges)
+{
+    for (; merges > 0; merges--, depth--)
+        add(count, levels + (depth - 2) * size, levels + (depth - 1) * size);
+    return depth;
+}
+
+static void put(size_t count, bool accumulate, const real *sums, real *target)
+{
+    if (accumulate)
+        add(count, target, sums);
+    else
+        memcpy(target, sums, count * sizeof(real));
+}
+
+static void outer_rows(const cn_outer *o, size_t first, size_t count)
+{
+    enum { SIZE = TILE_ROWS * COLUMNS };
+    real levels[(CN_TREE_LEVELS + 1) * SIZE] __attribute__((aligned(CN_ALIGNMENT)));
+    const real *a = (const real *)o->a + o->row + first, *b = (const real *)o->b + o->panel * COLUMNS;
+    size_t depth = 0;
+    for (size_t r = 0; r == 0 || r < o->rows; r += CN_BLOCK_ROWS) {
+        outer_tiles[count](smaller(o->rows - r, CN_BLOCK_ROWS), a + r * o->a_stride, o->a_stride,
+                           b + r * o->b_stride, o->b_stride, levels + depth * SIZE);
+        depth = merge(levels, SIZE, count * COLUMNS, depth + 1, cn_tree_merges(r / CN_BLOCK_ROWS));
+    }
+    merge(levels, SIZE, count * COLUMNS, depth, depth - 1);
+    put(count * COLUMNS, o->accumulate, levels, (real *)o->tile + first * COLUMNS);
+}
+
+static void outer(const cn_outer *o)
+{
+    for (size_t first = 0; first < o->nrow; first += TILE_ROWS)
+        outer_rows(o, first, smaller(o->nrow - first, TILE_ROWS));
+}
+
+enum { SUM_COLUMNS = 64 };
+
+static void sum_columns(size_t rows, const real *b, size_t stride, size_t count, bool accumulate, real *sums)
+{
+    real levels[(CN_TREE_LEVELS + 1) * SUM_COLUMNS];
+    size_t depth = 0;
+    for (size_t first = 0; first == 0 || first < rows; first += CN_BLOCK_ROWS) {
+        real *level = levels + depth * SUM_COLUMNS;
+        memset(level, 0, count * sizeof(real));
+        for (size_t r = first; r < smaller(rows, first + CN_BLOCK_ROWS); r++)
+            add(count, level, b + r * stride);
+        depth = merge(levels, SUM_COLUMNS, count, depth + 1, cn_tree_merges(first / CN_BLOCK_ROWS));
+    }
+    merge(levels, SUM_COLUMNS, count, depth, depth - 1);
+    put(count, accumulate, levels, sums);
+}
+
+static void column_sums(size_t rows, const void *b, size_t stride, size_t first, size_t count, bool accumulate,
+                        void *sums)
+{
+    for (size_t j = 0; j < count; j += SUM_COLUMNS)
+        sum_columns(rows, (const real *)b + first + j, stride, smaller(count - j, SUM_COLUMNS), accumulate,
+                    (real *)sums + j);
+}
+
+/* ---- Packing ---------------------------------------------------------------------------------------------- */
+
+/* Where element (k, j) of a matrix of panels of `rows` rows lies. */
+static size_t packed(size_t rows, size_t k, size_t j)
+{
+    return (j / COLUMNS * rows + k) * COLUMNS + j % COLUMNS;
+}
+
+static void pack(const float *weight, cn_matrix *matrix)
+{
+    const size_t in = matrix->in, out = matrix->out;
+    real *panels = matrix->panels, *transposed = matrix->transposed;
+    memset(panels, 0, cn_round_up(out, COLUMNS) * in * sizeof(real));
+    if (transposed)
+        memset(transposed, 0, cn_round_up(in, COLUMNS) * out * sizeof(real));
+    for (size_t j = 0; j < out; j++)
+        for (size_t k = 0; k < in; k++) {
+            panels[packed(in, k, j)] = (real)weight[j * in + k];
+            if (transposed)
+                transposed[packed(out, j, k)] = (real)weight[j * in + k];
+        }
+}
+
+static void unpack(const cn_matrix *matrix, float *weight)
+{
+    const real *panels = matrix->panels;
+    for (size_t j = 0; j < matrix->out; j++)
+        for (size_t k = 0; k < matrix->in; k++)
+            weight[j * matrix->in + k] = (float)panels[packed(matrix->in, k, j)];
+}
+
+/* from[k][j] to to[j][k], 16 columns a row in both. */
+CN_INLINE void transpose(size_t rows, size_t columns, const real *from, real *to)
+{
+    for (size_t j = 0; j < columns; j++)
+        for (size_t k = 0; k < rows; k++)
+            to[j * COLUMNS + k] = from[k * COLUMNS + j];
+}
+
+static void transpose_tile(cn_matrix *matrix, size_t panel, size_t row, size_t nrow)
+{
+    const size_t in = matrix->in, out = matrix->out, j = panel * COLUMNS;
+    const size_t columns = smaller(out - j, COLUMNS);
+    for (size_t k = row; k < row + nrow; k += COLUMNS) {
+        const real *from = (const real *)matrix->panels + packed(in, k, j);
+        real *to = (real *)matrix->transposed + packed(out, j, k);
+        const size_t rows = smaller(row + nrow - k, COLUMNS);
+        if (rows == COLUMNS && columns == COLUMNS)
+            transpose(COLUMNS, COLUMNS, from, to);
+        else
+            transpose(rows, columns, from, to);
+    }
+}
+
+static void from_float(const float *source, void *reals, size_t count)
+{
+    real *target = reals;
+    for (size_t i = 0; i < count; i++)
+        target[i] = (real)source[i];
+}
+
+static void to_float(const void *reals, float *target, size_t count)
+{
+    const real *source = reals;
+    for (size_t i = 0; i < count; i++)
+        target[i] = (float)source[i];
+}
+
+#define CN_KERNELS_BODY(title)                                                                               \
+    .name = title, .real_size = sizeof(real), .product = product, .outer = outer,                            \
+    .column_sums = column_sums, .activate = activate, .activate_backward = activate_backward, .pack = pack,  \
+    .unpack = unpack, .transpose_tile = transpose_tile, .from_float = from_float, .to_float = to_float

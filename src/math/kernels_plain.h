@@ -1,0 +1,36 @@
+/* The two tiles in plain C, for `real` float or double: the reference that the others are held to, and what runs
+ * where no vector kernel does. */
+#include "math/functions.h"
+#include "math/kernels.h"
+
+enum { TILE_ROWS = 4, COLUMNS = CN_PANEL };
+
+/* out[r][j] = sum over k of x[r][k] * panel[k][j], + bias[j]; r < rows, j < 16. */
+CN_INLINE void product_tile(size_t rows, size_t in, const real *x, size_t x_stride, const real *panel,
+                            const real *bias, real *out, size_t out_stride)
+{
+    real sums[TILE_ROWS][COLUMNS] = {{0}};
+    for (size_t k = 0; k < in; k++)
+        for (size_t r = 0; r < rows; r++)
+            for (size_t j = 0; j < COLUMNS; j++)
+                sums[r][j] += x[r * x_stride + k] * panel[k * COLUMNS + j];
+    for (size_t r = 0; r < rows; r++)
+        for (size_t j = 0; j < COLUMNS; j++)
+            out[r * out_stride + j] = sums[r][j] + (bias ? bias[j] : 0);
+}
+
+/* sums[k][j] = sum over r of a[r][k] * b[r][j]; k < nrow, j < 16. */
+CN_INLINE void outer_tile(size_t nrow, size_t rows, const real *a, size_t a_stride, const real *b,
+                          size_t b_stride, real *out)
+{
+    real sums[TILE_ROWS][COLUMNS] = {{0}};
+    for (size_t r = 0; r < rows; r++)
+        for (size_t k = 0; k < nrow; k++)
+            for (size_t j = 0; j < COLUMNS; j++)
+                sums[k][j] += a[r * a_stride + k] * b[r * b_stride + j];
+    for (size_t k = 0; k < nrow; k++)
+        for (size_t j = 0; j < COLUMNS; j++)
+            out[k * COLUMNS + j] = sums[k][j];
+}
+
+#define TILE_COUNTS(X) X(1) X(2) X(3) X(4)

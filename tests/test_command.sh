@@ -1,0 +1,143 @@
+#!/bin/bash
+# The command: its flags, exit codes, what goes to standard output and what to standard error, pipes, signals.
+# shellcheck source=tests/common.sh
+. "$(dirname "$0")/common.sh"
+
+# expect NAME STATUS WORDS COMMAND...: the exit status, and words that standard error holds ("" is silence there).
+expect() {
+    local name=$1 status=$2 words=$3 why=
+    shift 3
+    "$@" > out 2> err < /dev/null
+    local came=$?
+    [ $came = "$status" ] || why="exit $came, not $status: $(head -n 1 err)"
+    if [ -z "$words" ]; then
+        [ ! -s err ] || why="$why said: $(head -n 1 err)"
+    elif ! grep -qF -- "$words" err; then
+        why="$why \"$words\" is not in: $(head -n 1 err)"
+    fi
+    [ "$status" = 0 ] || [ "$(grep -c '^cinch: ' err)" = 1 ] || why="$why; not one line of error"
+    judge "$name" "$why"
+}
+
+# said NAME WORDS: what the last command wrote on standard output.
+said() {
+    if grep -qF -- "$2" out; then judge "$1" ""; else judge "$1" "\"$2\" is not in: $(head -n 3 out)"; fi
+}
+
+make_table 200 > table.csv
+expect "a training without a word" 0 "" "$CINCH" train --train table.csv --encoder "dense 3 tanh" --epochs=3 \
+    --seed 5 --quiet -o model
+
+# ---- Usage ---------------------------------------------------------------------------------------------------
+
+expect "no command" 2 "cinch help" "$CINCH"
+expect "an unknown command" 2 'the nearest is "train"' "$CINCH" trian
+expect "an unknown flag" 2 "the nearest is --json" "$CINCH" info table.csv --jsn
+expect "a flag nearest to none" 2 "unknown flag --zzzzzz" "$CINCH" info table.csv --zzzzzz
+expect "an unknown letter" 2 "unknown flag -x" "$CINCH" info -x table.csv
+expect "a value where none goes" 2 "--json takes no value" "$CINCH" info table.csv --json=1
+expect "a value that is missing" 2 "--threads needs a value" "$CINCH" encode model table.csv --threads
+expect "threads that are no number" 2 "--threads" "$CINCH" encode model table.csv --threads two
+expect "too few words" 2 "usage: cinch encode MODEL DATA" "$CINCH" encode model
+expect "too many words" 2 "usage: cinch info FILE" "$CINCH" info a b
+expect "train with nothing" 2 "nothing to train" "$CINCH" train
+expect "a key mistyped" 2 'the nearest is "epochs"' "$CINCH" train --train table.csv --epoch 3
+expect "a train flag mistyped" 2 "the nearest is --quiet" "$CINCH" train --train table.csv --quite
+expect "a key without value" 2 "--epochs needs a value" "$CINCH" train --train table.csv --epochs
+expect "a value out of range" 2 "epochs" "$CINCH" train --train table.csv --encoder "dense 3" --epochs none
+expect "resume with another recipe" 2 "does not go with --resume" "$CINCH" train --resume model --batch 7
+expect "resume into another folder" 2 "--resume" "$CINCH" train --resume model -o other
+expect "help on nothing known" 2 'the nearest is "train"' "$CINCH" help trian
+
+# ---- Exit codes of what is read ------------------------------------------------------------------------------
+
+expect "data that are not there" 4 "nowhere.csv" "$CINCH" info nowhere.csv
+expect "a model that is not there" 4 "nowhere" "$CINCH" encode nowhere.safetensors table.csv
+expect "a recipe that is not there" 4 "nowhere.ini" "$CINCH" train nowhere.ini
+expect "a model that is none" 3 "table.csv" "$CINCH" encode table.csv table.csv
+cut -d, -f1-5 table.csv > narrow.csv
+expect "rows of another width" 3 "narrow.csv" "$CINCH" encode model narrow.csv
+expect "a full disk" 4 "No space left" "$CINCH" encode model table.csv -o /dev/full
+[ ! -e other ] && [ ! -e run ]
+judge "a refused training leaves nothing" "$([ $? = 0 ] || echo "a folder is there")"
+
+# ---- Answers -------------------------------------------------------------------------------------------------
+
+expect "help" 0 "" "$CINCH" help
+for command in decode encode help info reconstruct score train; do
+    said "help lists $command" "  $command "
+done
+for topic in recipe layers activations decoders losses penalties optimizers initializers figures; do
+    expect "help $topic" 0 "" "$CINCH" help $topic
+done
+expect "help of a command" 0 "" "$CINCH" score --help
+said "a command's flags" "--noise"
+expect "version" 0 "" "$CINCH" --version
+
+expect "info on data" 0 "" "$CINCH" info table.csv
+said "its shape" "shape: 200x12"
+expect "info on data as JSON" 0 "" "$CINCH" info table.csv --json
+said "its shape in JSON" '"shape": [200, 12]'
+expect "info on a run folder" 0 "" "$CINCH" info model
+said "its layers" "dense 3 tanh"
+said "its parameters" "parameters: 87 "
+said "its code" "code: 3 of 12 "
+expect "info on a model as JSON" 0 "" "$CINCH" info model/model.safetensors --json
+said "its parameters in JSON" '"params": 87'
+
+# ---- Rows ----------------------------------------------------------------------------------------------------
+
+expect "encode to standard output" 0 "" "$CINCH" encode model table.csv
+cp out codes.csv
+judge "a code of 3 for each row" "$(awk -F, 'NF != 3 { bad++ } END { if (NR != 200 || bad) print NR, bad }' codes.csv)"
+expect "encode to a file" 0 "" "$CINCH" encode model table.csv -o codes.npy
+expect "a file holds the same" 0 "" "$CINCH" info codes.npy --json
+said "the codes' shape" '"shape": [200, 3]'
+expect "decode from npy" 0 "" "$CINCH" decode model codes.npy
+cp out decoded.csv
+expect "decode from csv" 0 "" "$CINCH" decode model codes.csv
+judge "csv and npy decode alike" "$(cmp out decoded.csv 2>&1)"
+expect "reconstruct" 0 "" "$CINCH" reconstruct model table.csv
+judge "reconstruct is encode, then decode" "$(cmp out decoded.csv 2>&1)"
+expect "score" 0 "mean" "$CINCH" score model table.csv
+judge "score's mean is that of its lines" "$(awk -v said="$(awk '{ print $2 }' err)" \
+    '{ sum += $1 } END { mean = sum / NR; if (NR != 200 || (mean - said) ^ 2 > 1e-12 * mean ^ 2) print mean, said }' out)"
+expect "score without a word" 0 "" "$CINCH" score model table.csv --quiet
+
+judge "rows from standard input" "$("$CINCH" encode model - < table.csv 2>&1 | cmp - codes.csv 2>&1)"
+judge "npy through a pipe" "$("$CINCH" encode model table.csv -o - | "$CINCH" decode model - | cmp - decoded.csv 2>&1)"
+judge "threads give the same bits" "$("$CINCH" encode model table.csv --threads 3 | cmp - codes.csv 2>&1)"
+mkdir folder && mv table.csv folder/
+judge "the data folder by flag" "$("$CINCH" encode model table.csv --data-dir folder 2>&1 | cmp - codes.csv 2>&1)"
+judge "the data folder by CINCH_DATA" "$(CINCH_DATA=folder "$CINCH" encode model table.csv 2>&1 | cmp - codes.csv 2>&1)"
+mv folder/table.csv .
+
+# ---- Pipes and signals ---------------------------------------------------------------------------------------
+
+make_table 60000 > long.csv
+"$CINCH" reconstruct model long.csv 2> err | head -n 1 > out
+judge "a reader that leaves is no error" "$(cat err)"
+
+for signal in INT:130 TERM:143; do
+    "$CINCH" train --train long.csv --encoder "dense 8" --epochs 100000 -o stopped > out 2> err &
+    pid=$!
+    for _ in $(seq 100); do
+        [ -e stopped/history.csv ] && grep -q epoch err && break
+        sleep 0.1
+    done
+    kill -"${signal%:*}" $pid
+    wait $pid
+    came=$?
+    why=
+    [ $came = "${signal#*:}" ] || why="exit $came"
+    [ -e stopped/checkpoint.safetensors ] || why="$why no checkpoint"
+    grep -q -- "--resume stopped" err || why="$why no word of --resume: $(tail -n 1 err)"
+    judge "SIG${signal%:*} leaves a checkpoint" "$why"
+    rm -rf stopped
+done
+
+"$CINCH" train --train table.csv --encoder "dense 3" --epochs 25 --log_every 10 -o logged 2> err
+judge "log_every 10 of 25 epochs" "$([ "$(grep -c '^epoch ' err)" = 4 ] || grep '^epoch ' err)"
+judge "no escapes but on a terminal" "$(grep -c "$(printf '\033')" err | grep -v '^0$')"
+
+finish

@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# One seed gives the same bits on any number of threads: models, histories, and what a model answers.
+. "$(dirname "$0")/common.sh"
+make_table 403 > table.csv
+
+same_on_threads() {
+    local name=$1 threads why
+    shift
+    for threads in 1 2 3 8; do
+        train "t$threads" "$@" --threads $threads
+        why=$?
+        if [ $why != 0 ]; then
+            judge "$name, $threads threads" "exit $why: $(tail -n 1 "t$threads.said")"
+        elif [ $threads != 1 ]; then
+            judge "$name, $threads threads" "$(different t1 "t$threads")"
+        fi
+    done
+}
+
+same_on_threads "dropout, shuffle, validation, patience, keep best" --train table.csv --seed 5 --epochs 30 \
+    --encoder 'dropout 0.2 | dense 24 relu | dropout 0.1 | dense 3 tanh' \
+    --decoder 'dense 24 relu | dense 12' --optimizer 'adam lr=0.02' --batch 37 \
+    --shuffle true --validation 0.2 --patience 3 --keep best
+same_on_threads "bce, six layers, adadelta" --train "$data/bytes.npy" --epochs 4 --loss bce \
+    --optimizer adadelta --encoder 'dense 70 gelu | dense 33 silu | dense 5' \
+    --decoder 'mirror sigmoid' --batch 100
+same_on_threads "three penalties, nesterov" --train table.csv --epochs 8 --batch 19 --validation 0.1 \
+    --encoder 'dense 40 softplus' --optimizer 'sgd lr=0.05 momentum=0.9 nesterov=true' \
+    --penalty 'activity_l1 0.001 | weight_l1 0.0001 | weight_l2 0.001'
+same_on_threads "one batch of all rows, one unit" --train "$data/bytes.npy" --epochs 5 --batch 5000 \
+    --encoder 'dense 1 tanh' --optimizer 'rmsprop lr=0.01' --loss mae
+same_on_threads "batches of one row" --train "$data/floats.npy" --epochs 2 --batch 1 --encoder 'dense 6 elu' \
+    --scale standard --loss huber
+same_on_threads "a wide net" --train "$data/images.npy" --epochs 2 --batch 64 \
+    --encoder 'dense 301 selu | dense 150 leaky' --decoder 'dense 301 sigmoid | dense 20 sigmoid'
+
+# The threads that the environment or the machine gives.
+common="--train table.csv --epochs 3 --seed 9"
+train plain $common --encoder 'dropout 0.5 | dense 5 relu'
+CINCH_THREADS=3 train three $common --encoder 'dropout 0.5 | dense 5 relu'
+judge "CINCH_THREADS" "$(different plain three)"
+
+# A test that cannot fail shows nothing: another seed gives other bits.
+train other $common --seed 10 --encoder 'dropout 0.5 | dense 5 relu'
+judge "another seed gives other bits" "$([ -z "$(different plain other)" ] && echo 'the same bits')"
+
+for verb in encode reconstruct score; do
+    why=
+    for threads in 1 2 3 8; do
+        CINCH_THREADS=$threads "$CINCH" $verb plain/model.safetensors table.csv \
+            -o $verb-$threads.npy 2> said || why="exit $?: $(tail -n 1 said);"
+    done
+    for threads in 2 3 8; do
+        cmp -s $verb-1.npy $verb-$threads.npy || why="$why other bits on $threads threads;"
+    done
+    judge "$verb on 1, 2, 3 and 8 threads" "$why"
+done
+"$CINCH" score plain/model.safetensors table.csv --noise -o noise-1.npy 2> said
+CINCH_THREADS=8 "$CINCH" score plain/model.safetensors table.csv --noise -o noise-8.npy 2> said
+judge "score --noise on 8 threads" "$(cmp noise-1.npy noise-8.npy 2>&1)"
+judge "score --noise differs from score" "$(cmp -s noise-1.npy score-1.npy && echo 'the same scores')"
+finish
