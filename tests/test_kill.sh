@@ -6,7 +6,7 @@ RANDOM=${SEED:-1}
 kills_wanted=20
 make_table 600 > table.csv
 recipe=(--train table.csv --encoder 'dropout 0.1 | dense 32 relu | dense 3 tanh'
-    --decoder 'dense 32 relu | dense 12' --validation 0.1 --keep best --epochs 60 --checkpoint 1 --seed 4)
+    --decoder 'dense 32 relu | dense 12' --validation 0.1 --keep best --epochs 150 --checkpoint 1 --seed 4)
 
 start=$(now)
 train whole "${recipe[@]}"
@@ -59,4 +59,25 @@ judge "run $runs to its end" "$([ $status = 0 ] || echo "exit $status: $(tail -n
 for folder in run*; do
     judge "$folder holds what an undisturbed run holds" "$(diff <(ls -A whole) <(ls -A $folder))"
 done
+
+# A run that replaces an earlier one is killed: the model that stands is the old one or the new one, whole.
+old=$(cksum < whole/model.safetensors)
+short=(--train table.csv --encoder 'dense 2 tanh' --epochs 5)
+train new "${short[@]}"
+new=$(cksum < new/model.safetensors)
+why=
+for delay in 1 2 3 4 6 8 12 16 24 32; do
+    cp -r whole over
+    (exec "$CINCH" train "${short[@]}" --quiet -o over > said 2>&1) &
+    id=$!
+    pause $delay
+    kill -KILL $id 2> /dev/null
+    wait $id 2> /dev/null
+    model=$(cksum < over/model.safetensors)
+    [ "$model" = "$old" ] || [ "$model" = "$new" ] || why="$why after $delay ms it is neither;"
+    train over "${short[@]}" || why="$why after $delay ms: $(tail -n 1 over.said);"
+    why=$why$(different new over)
+    rm -rf over
+done
+judge "a run over an earlier one, killed and repeated" "$why"
 finish

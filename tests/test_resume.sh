@@ -6,14 +6,14 @@ make_table 1500 > table.csv
 net=(--encoder 'dropout 0.1 | dense 48 relu | dense 4 tanh' --decoder 'dense 48 relu | dense 12' --seed 3)
 recipe=(--train table.csv "${net[@]}" --validation 0.1 --batch 32)
 
-# The whole run, of epochs enough to take two seconds on this machine.
+# The whole run, of epochs enough to take a second on this machine.
 start=$(now)
 train first "${recipe[@]}" --epochs 20
 status=$?
 took=$(($(now) - start))
 judge "a training" "$([ $status = 0 ] || echo "exit $status: $(tail -n 1 first.said)")"
 [ $status = 0 ] || finish
-epochs=$((20 * 2000 / (took > 10 ? took : 10)))
+epochs=$((20 * 1000 / (took > 10 ? took : 10)))
 epochs=$((epochs < 20 ? 20 : epochs > 4000 ? 4000 : epochs))
 start=$(now)
 train whole "${recipe[@]}" --epochs $epochs
@@ -36,10 +36,10 @@ stop_at() {
     [ -z "$(ls -A "$folder" | grep tmp-)" ] || echo "left $(ls -A "$folder" | grep tmp-)"
 }
 
-# go_on FOLDER: why a resumed run does not end as the whole one.
+# go_on FOLDER [WHOLE]: why a resumed run does not end as the whole one.
 go_on() {
     "$CINCH" train --resume "$1" --quiet > resumed.said 2>&1 || echo "exit $?: $(tail -n 1 resumed.said)"
-    different whole "$1"
+    different "${2:-whole}" "$1"
 }
 
 for case in "INT 130 10" "INT 130 60" "TERM 143 30" "TERM 143 85"; do
@@ -55,6 +55,24 @@ judge "stopped twice and --resume" "$(go_on twice)"
 
 why=$(CINCH_THREADS=1 stop_at other INT 130 30 "${recipe[@]}" --epochs $epochs -o other)
 judge "--resume on other threads" "$why$(CINCH_THREADS=3 go_on other)"
+
+# Within an epoch: three long ones, of many small batches.
+make_table 12000 > long.csv
+slow=(--train long.csv "${net[@]}" --batch 5 --epochs 3 --optimizer 'sgd lr=0.01 momentum=0.9'
+    --validation 0.05)
+start=$(now)
+train whole-3 "${slow[@]}"
+long=$(($(now) - start))
+why="no signal came within an epoch"
+for percent in 50 20 80 40 65; do
+    interrupt INT $((long * percent / 100)) "$CINCH" train "${slow[@]}" --quiet -o within > said 2>&1
+    if [ $? = 130 ] && ! head -c 100000 within/checkpoint.safetensors | grep -aq '"row": *"0"'; then
+        why=
+        break
+    fi
+done
+judge "SIGINT within an epoch" "$why"
+judge "SIGINT within an epoch and --resume" "$(go_on within whole-3)"
 
 # The data is found from another folder, too.
 judge "SIGINT before another folder" "$(stop_at moved INT 130 30 "${recipe[@]}" --epochs $epochs -o moved)"
@@ -98,11 +116,11 @@ judge "--resume of a run that patience ended" "$([ $? = 0 ] || tail -n 1 said
     [ "$(losses patient | wc -l)" = "$lines" ] || echo 'it went on')"
 
 # A second training in a locked folder refuses and leaves everything as it was; the first goes on.
-"$CINCH" train "${recipe[@]}" --epochs $epochs --checkpoint 1 --quiet -o locked > locked.said 2>&1 &
+"$CINCH" train "${recipe[@]}" --epochs $epochs --quiet -o locked > locked.said 2>&1 &
 id=$!
-for _ in $(seq 100); do
-    [ -e locked/checkpoint.safetensors ] && break
-    pause 20
+for _ in $(seq 200); do
+    [ -e locked/recipe.ini ] && break
+    pause 10
 done
 kill -STOP $id
 contents locked > before
@@ -118,8 +136,7 @@ judge "a locked folder stays as it was" "$(diff before after)"
 kill -CONT $id
 wait $id
 status=$?
-train whole-1 "${recipe[@]}" --epochs $epochs --checkpoint 1
-judge "the first training goes on" "$([ $status = 0 ] || echo "exit $status"; different whole-1 locked)"
+judge "the first training goes on" "$([ $status = 0 ] || echo "exit $status"; different whole locked)"
 
 # An earlier run is replaced; a run's own recipe repeats it, from any folder.
 cp -r forty replaced

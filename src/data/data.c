@@ -1,10 +1,8 @@
 /* Rows: read from a file or taken from memory, kept in their own type, made into batches of scaled floats. */
 #include "data/data.h"
 
-#include <float.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"

@@ -1,4 +1,5 @@
 /* Rows to a file: NPY as they lie in memory, or CSV with the shortest numbers that read back to the same value. */
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,9 +58,9 @@ static void add_decimal(cn_text *text, bool negative, uint64_t digits, int place
     cn_text_add_bytes(text, at, (size_t)(chars + sizeof chars - at));
 }
 
-/* The fewest of 6 to 9 digits that read back, without their last zeros. Floats between 1e-5 and 1e6 are scaled to
- * a whole number of digits in double; the others have a shortest decimal among those of 6 to 9 digits too, found
- * by the C library. */
+/* The fewest of 6 to 9 digits that read back, without their last zeros: any decimal of 6 digits survives a float
+ * and back, but for the subnormals, which begin with 1. Floats between 1e-5 and 1e6 are scaled to a whole number of
+ * digits in double; of the others the C library makes the digits. */
 static void add_float(cn_text *text, float value)
 {
     static const double powers[] = { 1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14 };
@@ -70,7 +71,7 @@ static void add_float(cn_text *text, float value)
     if (magnitude >= 1e-5 && magnitude < 1e6) {
         while (before < 6 && magnitude >= powers[before])
             before++;
-        while (before > -4 && magnitude * powers[1 - before] < 1)
+        while (magnitude < 1 && before > -4 && magnitude * powers[1 - before] < 1)
             before--;
         for (int ndigit = 6; ndigit <= 9; ndigit++) {
             double digits = rint(magnitude * powers[ndigit - before]);
@@ -80,7 +81,7 @@ static void add_float(cn_text *text, float value)
             }
         }
     }
-    for (int ndigit = 6; isfinite(value) && ndigit <= 9; ndigit++) {
+    for (int ndigit = magnitude < FLT_MIN ? 1 : 6; isfinite(value) && ndigit <= 9; ndigit++) {
         snprintf(chars, sizeof chars, "%.*g", ndigit, (double)value);
         if (strtof(chars, NULL) == value) {
             cn_text_add_number(text, strtod(chars, NULL));

@@ -1,7 +1,7 @@
 # How the kernels, and the loops over elements of losses, optimizers and penalties, are compiled. Contraction is off,
 # so that a fused multiply-add stands where the source says it, and nowhere else: the same bits from every copy of
 # a loop. The other two let the compiler turn a choice and a square root into vector code; they change no value.
-LOOP_FLAGS := -O3 -fno-math-errno -fno-trapping-math -ffp-contract=off
+LOOP_FLAGS := -O3 -fno-math-errno -fno-trapping-math -ffp-contract=off -fno-tree-slp-vectorize
 
 LOOP_SOURCES := $(wildcard src/math/*.c src/train/loss_*.c src/train/optimizer_*.c src/train/penalty_*.c)
 $(LOOP_SOURCES:%.c=\%/%.o): KERNEL_FLAGS = $(LOOP_FLAGS)

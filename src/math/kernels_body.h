@@ -50,46 +50,56 @@ CN_ACTIVATIONS(STRIPS)
 static value_strip *const value_strips[] = {CN_ACTIVATIONS(VALUE_STRIP)};
 static slope_strip *const slope_strips[] = {CN_ACTIVATIONS(SLOPE_STRIP)};
 
-/* A narrow end goes through the same code as everything else, in a copy of 16 columns. */
-static void activate(cn_activation activation, size_t rows, size_t width, size_t stride, const void *inputs,
-                     void *outputs)
+/* Some rows at a time, so that a strip is worth its call, and stays in reach of the next. A narrow end goes through
+ * the same code as everything else, in a copy of 16 columns. */
+enum { STRIP_ROWS = 8 };
+
+static void value_rows(value_strip *strip, size_t rows, size_t width, size_t stride, const real *z, real *y)
 {
     const size_t whole = width / COLUMNS * COLUMNS, end = (width - whole) * sizeof(real);
-    for (size_t r = 0; r < rows; r++) {
-        const real *z = (const real *)inputs + r * stride;
-        real *y = (real *)outputs + r * stride;
-        for (size_t j = 0; j < whole; j += COLUMNS)
-            value_strips[activation](1, stride, z + j, y + j);
-        if (end) {
-            real strip[COLUMNS] = {0};
-            memcpy(strip, z + whole, end);
-            value_strips[activation](1, COLUMNS, strip, strip);
-            memcpy(y + whole, strip, end);
-        }
+    for (size_t j = 0; j < whole; j += COLUMNS)
+        strip(rows, stride, z + j, y + j);
+    for (size_t r = 0; end && r < rows; r++) {
+        real copy[COLUMNS] = {0};
+        memcpy(copy, z + r * stride + whole, end);
+        strip(1, COLUMNS, copy, copy);
+        memcpy(y + r * stride + whole, copy, end);
     }
 }
 
-static void activate_backward(cn_activation activation, size_t rows, size_t width, size_t stride,
-                              const void *inputs, const void *outputs, const void *output_slopes, void *slopes)
+static void slope_rows(slope_strip *strip, size_t rows, size_t width, size_t stride, const real *z, const real *y,
+                       const real *dy, real *dz)
 {
     const size_t whole = width / COLUMNS * COLUMNS, end = (width - whole) * sizeof(real);
-    if (!inputs)
-        inputs = outputs;
-    for (size_t r = 0; r < rows; r++) {
-        const real *z = (const real *)inputs + r * stride, *y = (const real *)outputs + r * stride;
-        const real *dy = (const real *)output_slopes + r * stride;
-        real *dz = (real *)slopes + r * stride;
-        for (size_t j = 0; j < whole; j += COLUMNS)
-            slope_strips[activation](1, stride, z + j, y + j, dy + j, dz + j);
-        if (end) {
-            real strips[3][COLUMNS] = {{0}};
-            memcpy(strips[0], z + whole, end);
-            memcpy(strips[1], y + whole, end);
-            memcpy(strips[2], dy + whole, end);
-            slope_strips[activation](1, COLUMNS, strips[0], strips[1], strips[2], strips[2]);
-            memcpy(dz + whole, strips[2], end);
-        }
+    for (size_t j = 0; j < whole; j += COLUMNS)
+        strip(rows, stride, z + j, y + j, dy + j, dz + j);
+    for (size_t r = 0; end && r < rows; r++) {
+        const size_t start = r * stride + whole;
+        real copies[3][COLUMNS] = {{0}};
+        memcpy(copies[0], z + start, end);
+        memcpy(copies[1], y + start, end);
+        memcpy(copies[2], dy + start, end);
+        strip(1, COLUMNS, copies[0], copies[1], copies[2], copies[2]);
+        memcpy(dz + start, copies[2], end);
     }
+}
+
+static void activate(cn_activation activation, size_t rows, size_t width, size_t stride, const void *z, void *y)
+{
+    for (size_t r = 0; r < rows; r += STRIP_ROWS)
+        value_rows(value_strips[activation], smaller(rows - r, STRIP_ROWS), width, stride,
+                   (const real *)z + r * stride, (real *)y + r * stride);
+}
+
+static void activate_backward(cn_activation activation, size_t rows, size_t width, size_t stride, const void *z,
+                              const void *y, const void *dy, void *dz)
+{
+    if (!z)
+        z = y;
+    for (size_t r = 0; r < rows; r += STRIP_ROWS)
+        slope_rows(slope_strips[activation], smaller(rows - r, STRIP_ROWS), width, stride,
+                   (const real *)z + r * stride, (const real *)y + r * stride, (const real *)dy + r * stride,
+                   (real *)dz + r * stride);
 }
 
 /* ---- Products --------------------------------------------------------------------------------------------- */

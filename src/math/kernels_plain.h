@@ -5,15 +5,25 @@
 
 enum { TILE_ROWS = 4, COLUMNS = CN_PANEL };
 
+/* Vector code along the columns. Let loose, gcc 12 unrolls them and goes along the rows instead, and then reads one
+ * row beyond the last. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define COLUMN_BY_COLUMN _Pragma("GCC unroll 1")
+#else
+#define COLUMN_BY_COLUMN
+#endif
+
 /* out[r][j] = sum over k of x[r][k] * panel[k][j], + bias[j]; r < rows, j < 16. */
 CN_INLINE void product_tile(size_t rows, size_t in, const real *x, size_t x_stride, const real *panel,
                             const real *bias, real *out, size_t out_stride)
 {
     real sums[TILE_ROWS][COLUMNS] = {{0}};
     for (size_t k = 0; k < in; k++)
-        for (size_t r = 0; r < rows; r++)
+        for (size_t r = 0; r < rows; r++) {
+            COLUMN_BY_COLUMN
             for (size_t j = 0; j < COLUMNS; j++)
                 sums[r][j] += x[r * x_stride + k] * panel[k * COLUMNS + j];
+        }
     for (size_t r = 0; r < rows; r++)
         for (size_t j = 0; j < COLUMNS; j++)
             out[r * out_stride + j] = sums[r][j] + (bias ? bias[j] : 0);
@@ -25,9 +35,11 @@ CN_INLINE void outer_tile(size_t nrow, size_t rows, const real *a, size_t a_stri
 {
     real sums[TILE_ROWS][COLUMNS] = {{0}};
     for (size_t r = 0; r < rows; r++)
-        for (size_t k = 0; k < nrow; k++)
+        for (size_t k = 0; k < nrow; k++) {
+            COLUMN_BY_COLUMN
             for (size_t j = 0; j < COLUMNS; j++)
                 sums[k][j] += a[r * a_stride + k] * b[r * b_stride + j];
+        }
     for (size_t k = 0; k < nrow; k++)
         for (size_t j = 0; j < COLUMNS; j++)
             out[k * COLUMNS + j] = sums[k][j];
