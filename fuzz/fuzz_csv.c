@@ -9,14 +9,14 @@ extern const cn_format cn_format_csv;
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t nbytes)
 {
     const cn_format *format = &cn_format_csv;
-    cn_format_options options = { .limits = &cn_limits_standard, .source = "fuzz", .missing_is_nan = true };
+    cn_format_options options = {.limits = &cn_limits_standard, .source = "fuzz", .missing_is_nan = true};
 
-    if (nbytes > 0 && data[0] == 0x22) {   /* a label and chosen columns too */
+    if (nbytes > 0 && data[0] == 0x22) { /* a label and chosen columns too */
         options.label = "0";
         options.columns = "b,1-2";
     }
-    cn_bytes bytes = { cn_new(nbytes, 1, NULL), nbytes };
-    cn_array array = { .values = NULL };
+    cn_bytes bytes = {cn_new(nbytes, 1, NULL), nbytes};
+    cn_array array = {.values = NULL};
     size_t claimed;
 
     if (bytes.data == NULL)

@@ -7,13 +7,13 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t nbytes)
 {
     cn_limits limits = cn_limits_standard;
-    cn_format_options options = { .limits = &limits, .source = "fuzz" };
+    cn_format_options options = {.limits = &limits, .source = "fuzz"};
     unsigned char head[512];
     size_t nhead;
 
     if (nbytes < 2)
         return 0;
-    cn_bytes packed = { cn_new(nbytes - 2, 1, NULL), nbytes - 2 }, plain;
+    cn_bytes packed = {cn_new(nbytes - 2, 1, NULL), nbytes - 2}, plain;
     if (packed.data == NULL)
         return 0;
     limits.file_bytes = 1 << 24;

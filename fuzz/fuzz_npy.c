@@ -9,9 +9,9 @@ extern const cn_format cn_format_npy;
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t nbytes)
 {
     const cn_format *format = &cn_format_npy;
-    cn_format_options options = { .limits = &cn_limits_standard, .source = "fuzz", .missing_is_nan = true };
-    cn_bytes bytes = { cn_new(nbytes, 1, NULL), nbytes };
-    cn_array array = { .values = NULL };
+    cn_format_options options = {.limits = &cn_limits_standard, .source = "fuzz", .missing_is_nan = true};
+    cn_bytes bytes = {cn_new(nbytes, 1, NULL), nbytes};
+    cn_array array = {.values = NULL};
     size_t claimed;
 
     if (bytes.data == NULL)

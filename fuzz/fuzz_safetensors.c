@@ -6,7 +6,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t nbytes)
 {
-    cn_bytes bytes = { cn_new(nbytes, 1, NULL), nbytes };
+    cn_bytes bytes = {cn_new(nbytes, 1, NULL), nbytes};
     cn_safetensors file;
     bool hashed;
 

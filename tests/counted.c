@@ -53,9 +53,9 @@ static void *counted_resize(void *memory, size_t old_nbytes, size_t nbytes)
 
 void counted_begin(size_t fail_at)
 {
-    static const cn_allocator allocator = { counted_allocate, counted_resize, counted_release };
+    static const cn_allocator allocator = {counted_allocate, counted_resize, counted_release};
 
-    counted_memory = (counted){ .fail_at = fail_at };
+    counted_memory = (counted){.fail_at = fail_at};
     cn_memory_use(&allocator);
 }
 

@@ -15,7 +15,7 @@
 #include "counted.h"
 #include "data/data.h"
 
-/* ---- Helpers ---------------------------------------------------------------------------------------------- */
+/* ---- Helpers ------------------------------------------------------------------------------------------- */
 
 static char folder[] = "/tmp/cinch-test-XXXXXX";
 
@@ -56,16 +56,16 @@ static void assert_says(const cinch_error *error, const char *part)
         fail_msg("\"%s\" does not say \"%s\"", error->message, part);
 }
 
-#define SHAPE2(rows, columns) ((cinch_shape){ 2, { rows, columns } })
+#define SHAPE2(rows, columns) ((cinch_shape){2, {rows, columns}})
 
-/* ---- Loading ---------------------------------------------------------------------------------------------- */
+/* ---- Loading ------------------------------------------------------------------------------------------- */
 
 static void test_load_csv(void **state)
 {
     const char *path = write_file("iris.csv", "width,kind,height\n1,b,2\n3,a,\n5,b,6\n");
-    const char *const settings[] = { "label", "kind", "missing", "mean", NULL };
+    const char *const settings[] = {"label", "kind", "missing", "mean", NULL};
     cinch_recipe *recipe = recipe_with(settings);
-    cinch_error error = { 0 };
+    cinch_error error = {0};
 
     (void)state;
     cinch_data *data = cinch_data_load(path, recipe, &error);
@@ -87,16 +87,16 @@ static void test_load_csv(void **state)
     cinch_data_free(data);
 
     assert_int_equal(cinch_recipe_set(recipe, "missing", "refuse", NULL), CINCH_OK);
-    error = (cinch_error){ 0 };
+    error = (cinch_error){0};
     assert_null(cinch_data_load(path, recipe, &error));
     assert_int_equal(error.status, CINCH_BAD_INPUT);
     assert_says(&error, "iris.csv:3: column \"height\" is empty (see --missing)");
     cinch_recipe_free(recipe);
 
-    error = (cinch_error){ 0 };
+    error = (cinch_error){0};
     assert_null(cinch_data_load(write_file("head.csv", "a,b\n"), NULL, &error));
     assert_says(&error, "has no rows");
-    error = (cinch_error){ 0 };
+    error = (cinch_error){0};
     assert_null(cinch_data_load(in_folder("none.csv"), NULL, &error));
     assert_int_equal(error.status, CINCH_IO);
 }
@@ -104,12 +104,12 @@ static void test_load_csv(void **state)
 /* Columns and a label of an NPY table, by place; the file is one that `save` made. */
 static void test_load_columns(void **state)
 {
-    static const float values[] = { 0, 1, 2, 7, 10, 11, 12, -1, 20, 21, 22, 7 };
-    const char *const settings[] = { "columns", "2,0", "label", "3", NULL };
-    const char *const all_but_label[] = { "label", "0", NULL };
-    const char *const by_name[] = { "columns", "width", NULL };
+    static const float values[] = {0, 1, 2, 7, 10, 11, 12, -1, 20, 21, 22, 7};
+    const char *const settings[] = {"columns", "2,0", "label", "3", NULL};
+    const char *const all_but_label[] = {"label", "0", NULL};
+    const char *const by_name[] = {"columns", "width", NULL};
     const char *path = in_folder("table.npy");
-    cinch_error error = { 0 };
+    cinch_error error = {0};
 
     (void)state;
     cinch_data *data = cinch_data_view(CINCH_F32, SHAPE2(3, 4), values, NULL);
@@ -144,21 +144,21 @@ static void test_load_columns(void **state)
 /* A file of labels, numbers or words, beside the rows; of another length it is refused. */
 static void test_label_file(void **state)
 {
-    static const uint8_t numbers[] = { 3, 1, 3 };
+    static const uint8_t numbers[] = {3, 1, 3};
     const char *rows = write_file("rows.csv", "1,2\n3,4\n5,6\n");
     const char *npy = in_folder("labels.npy");
-    cinch_data *data = cinch_data_view(CINCH_U8, (cinch_shape){ 1, { 3 } }, numbers, NULL);
+    cinch_data *data = cinch_data_view(CINCH_U8, (cinch_shape){1, {3}}, numbers, NULL);
 
     (void)state;
     assert_int_equal(cinch_data_save(data, npy, false, NULL), CINCH_OK);
     cinch_data_free(data);
     const char *words = write_file("words.csv", "red\nblue\nred\n");
-    const char *const files[] = { npy, words };
-    const char *const first[] = { "1", "blue" };
+    const char *const files[] = {npy, words};
+    const char *const first[] = {"1", "blue"};
     for (int i = 0; i < 2; i++) {
-        const char *const settings[] = { "label", files[i], NULL };
+        const char *const settings[] = {"label", files[i], NULL};
         cinch_recipe *recipe = recipe_with(settings);
-        cinch_error error = { 0 };
+        cinch_error error = {0};
         data = cinch_data_load(rows, recipe, &error);
         if (data == NULL)
             fail_msg("%s", error.message);
@@ -169,20 +169,20 @@ static void test_label_file(void **state)
         cinch_data_free(data);
         cinch_recipe_free(recipe);
     }
-    const char *const settings[] = { "label", words, NULL };
+    const char *const settings[] = {"label", words, NULL};
     cinch_recipe *recipe = recipe_with(settings);
-    cinch_error error = { 0 };
+    cinch_error error = {0};
     assert_null(cinch_data_load(write_file("two.csv", "1,2\n3,4\n"), recipe, &error));
     assert_says(&error, "has 3 labels for the 2 rows");
     cinch_recipe_free(recipe);
 }
 
-/* ---- In memory -------------------------------------------------------------------------------------------- */
+/* ---- In memory ----------------------------------------------------------------------------------------- */
 
 static void test_memory(void **state)
 {
-    float row[3] = { 1, 2, 3 }, got[3];
-    cinch_error error = { 0 };
+    float row[3] = {1, 2, 3}, got[3];
+    cinch_error error = {0};
 
     (void)state;
     cinch_data *view = cinch_data_view(CINCH_F32, SHAPE2(1, 3), row, NULL);
@@ -196,7 +196,7 @@ static void test_memory(void **state)
     assert_int_equal(cn_data_check(view, 0, 1, false, &error), CINCH_BAD_INPUT);
     assert_says(&error, "row 0, column 1 is NaN");
     row[1] = -INFINITY;
-    error = (cinch_error){ 0 };
+    error = (cinch_error){0};
     assert_int_equal(cn_data_check(view, 0, 1, true, &error), CINCH_BAD_INPUT);
     assert_says(&error, "minus infinity");
     cinch_summary summary = cinch_data_summary(view);
@@ -205,9 +205,9 @@ static void test_memory(void **state)
     cinch_data_free(view);
     cinch_data_free(copy);
 
-    static const cinch_shape wrong[] = { { 0, { 0 } }, { 9, { 1 } }, { 2, { 0, 3 } }, { 2, { SIZE_MAX, 3 } } };
+    static const cinch_shape wrong[] = {{0, {0}}, {9, {1}}, {2, {0, 3}}, {2, {SIZE_MAX, 3}}};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-        error = (cinch_error){ 0 };
+        error = (cinch_error){0};
         assert_null(cinch_data_new(CINCH_F64, wrong[i], row, &error));
         assert_int_equal(error.status, CINCH_USAGE);
     }
@@ -216,18 +216,18 @@ static void test_memory(void **state)
 /* Every type: its numbers as doubles, its summary, its half floats (numpy's values of the bits). */
 static void test_types(void **state)
 {
-    static const uint16_t halves[] = { 0x3c00, 0x2e66, 0x7bff, 0x0001, 0xc100, 0x8000 };
-    static const double truths[] = { 1.0, 0.0999755859375, 65504.0, 5.960464477539063e-08, -2.5, -0.0 };
-    static const int64_t wide[] = { -9007199254740991, 9007199254740991 };
+    static const uint16_t halves[] = {0x3c00, 0x2e66, 0x7bff, 0x0001, 0xc100, 0x8000};
+    static const double truths[] = {1.0, 0.0999755859375, 65504.0, 5.960464477539063e-08, -2.5, -0.0};
+    static const int64_t wide[] = {-9007199254740991, 9007199254740991};
 
     (void)state;
-    cinch_data *data = cinch_data_view(CINCH_F16, (cinch_shape){ 1, { 6 } }, halves, NULL);
+    cinch_data *data = cinch_data_view(CINCH_F16, (cinch_shape){1, {6}}, halves, NULL);
     assert_int_equal(cinch_data_features(data), 1);
     for (size_t i = 0; i < 6; i++)
         assert_true(cn_data_value(data, i, 0) == truths[i]);
     assert_int_equal(cn_data_check(data, 0, 6, false, NULL), CINCH_OK);
     cinch_data_free(data);
-    data = cinch_data_view(CINCH_I64, (cinch_shape){ 1, { 2 } }, wide, NULL);
+    data = cinch_data_view(CINCH_I64, (cinch_shape){1, {2}}, wide, NULL);
     assert_true(cn_data_value(data, 0, 0) == -9007199254740991.0);
     assert_true(cinch_data_summary(data).sum == 0);
     cinch_data_free(data);
@@ -237,21 +237,21 @@ static void test_types(void **state)
     double sum = 0;
     for (size_t i = 0; i < count; i++)
         sum += bytes[i] = (uint8_t)(i * 2654435761u >> 13);
-    data = cinch_data_view(CINCH_U8, (cinch_shape){ 1, { count } }, bytes, NULL);
+    data = cinch_data_view(CINCH_U8, (cinch_shape){1, {count}}, bytes, NULL);
     assert_true(cinch_data_summary(data).sum == sum);
     cinch_data_free(data);
     free(bytes);
-    static const char *const names[] = { "bool", "uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64",
-                                         "float16", "float32", "float64" };
+    static const char *const names[] = {"bool",  "uint8",  "int8",  "uint16",  "int16",   "uint32",
+                                        "int32", "uint64", "int64", "float16", "float32", "float64"};
     for (int type = CINCH_BOOL; type <= CINCH_F64; type++)
         assert_string_equal(cinch_type_name((cinch_type)type), names[type]);
 }
 
-/* ---- Scalers ---------------------------------------------------------------------------------------------- */
+/* ---- Scalers ------------------------------------------------------------------------------------------- */
 
 /* Columns: 1 2 4, constant 0.1, 1e6 + (0, 1, 5); numpy: std of (1, 2, 4) is 1.247219128924647, of (0, 1, 5)
  * 2.160246899469287. */
-static const double table_values[] = { 1, 0.1, 1e6, 2, 0.1, 1e6 + 1, 4, 0.1, 1e6 + 5 };
+static const double table_values[] = {1, 0.1, 1e6, 2, 0.1, 1e6 + 1, 4, 0.1, 1e6 + 5};
 
 typedef struct scaler_case {
     cn_scale kind, fitted;
@@ -259,13 +259,17 @@ typedef struct scaler_case {
 } scaler_case;
 
 static const scaler_case scaler_cases[] = {
-    { CN_SCALE_AUTO, CN_SCALE_STANDARD, { 7.0 / 3, 0.1, 1000002 },
-      { 1 / 1.247219128924647, 0, 1 / 2.160246899469287 } },
-    { CN_SCALE_STANDARD, CN_SCALE_STANDARD, { 7.0 / 3, 0.1, 1000002 },
-      { 1 / 1.247219128924647, 0, 1 / 2.160246899469287 } },
-    { CN_SCALE_MINMAX, CN_SCALE_MINMAX, { 1, 0.1, 1e6 }, { 1 / 3.0, 0, 0.2 } },
-    { CN_SCALE_UNIT, CN_SCALE_UNIT, { 0, 0, 0 }, { 1, 1, 1 } },
-    { CN_SCALE_NONE, CN_SCALE_NONE, { 0, 0, 0 }, { 1, 1, 1 } },
+    {CN_SCALE_AUTO,
+     CN_SCALE_STANDARD,
+     {7.0 / 3, 0.1, 1000002},
+     {1 / 1.247219128924647, 0, 1 / 2.160246899469287}},
+    {CN_SCALE_STANDARD,
+     CN_SCALE_STANDARD,
+     {7.0 / 3, 0.1, 1000002},
+     {1 / 1.247219128924647, 0, 1 / 2.160246899469287}},
+    {CN_SCALE_MINMAX, CN_SCALE_MINMAX, {1, 0.1, 1e6}, {1 / 3.0, 0, 0.2}},
+    {CN_SCALE_UNIT, CN_SCALE_UNIT, {0, 0, 0}, {1, 1, 1}},
+    {CN_SCALE_NONE, CN_SCALE_NONE, {0, 0, 0}, {1, 1, 1}},
 };
 
 static void test_scalers(void **state)
@@ -287,7 +291,8 @@ static void test_scalers(void **state)
         cn_data_gather(data, &scaler, NULL, 0, 3, 5, sizeof(float), scaled);
         for (size_t k = 0; k < 9; k++) {
             size_t f = k % 3, at = scaler.uniform ? 0 : f;
-            assert_true(scaled[k / 3 * 5 + f] == (float)((table_values[k] - scaler.offset[at]) * scaler.scale[at]));
+            assert_true(scaled[k / 3 * 5 + f] ==
+                        (float)((table_values[k] - scaler.offset[at]) * scaler.scale[at]));
         }
         cn_scaler_invert(&scaler, 3, scaled, 5, back);
         for (size_t k = 0; k < 9; k++)
@@ -312,9 +317,9 @@ static void test_unit(void **state)
     static const struct {
         cinch_type type;
         double maximum;
-    } types[] = { { CINCH_BOOL, 1 }, { CINCH_U8, 255 }, { CINCH_I8, 127 }, { CINCH_U16, 65535 }, { CINCH_I16, 32767 } };
+    } types[] = {{CINCH_BOOL, 1}, {CINCH_U8, 255}, {CINCH_I8, 127}, {CINCH_U16, 65535}, {CINCH_I16, 32767}};
     static const uint64_t zeros[2];
-    cinch_error error = { 0 };
+    cinch_error error = {0};
     cn_scaler scaler;
 
     (void)state;
@@ -330,7 +335,7 @@ static void test_unit(void **state)
     assert_int_equal(cn_scaler_fit(&scaler, CN_SCALE_UNIT, wide, 1, false, &error), CINCH_BAD_INPUT);
     assert_says(&error, "int32");
     cinch_data_free(wide);
-    cinch_data *image = cinch_data_view(CINCH_F32, (cinch_shape){ 3, { 1, 1, 2 } }, zeros, NULL);
+    cinch_data *image = cinch_data_view(CINCH_F32, (cinch_shape){3, {1, 1, 2}}, zeros, NULL);
     assert_int_equal(cn_scaler_fit(&scaler, CN_SCALE_AUTO, image, 1, false, NULL), CINCH_OK);
     assert_int_equal(scaler.kind, CN_SCALE_UNIT);
     cn_scaler_clear(&scaler);
@@ -339,10 +344,10 @@ static void test_unit(void **state)
 
 static void test_missing(void **state)
 {
-    static const double values[] = { 1, 5, NAN, 7, 4, NAN }, lost[] = { NAN, 1, NAN, 2 };
+    static const double values[] = {1, 5, NAN, 7, 4, NAN}, lost[] = {NAN, 1, NAN, 2};
     cinch_data *data = cinch_data_view(CINCH_F64, SHAPE2(3, 2), values, NULL);
     cn_scaler scaler;
-    cinch_error error = { 0 };
+    cinch_error error = {0};
     float x[6];
     double y[6];
 
@@ -351,7 +356,7 @@ static void test_missing(void **state)
     cn_data_gather(data, &scaler, NULL, 0, 3, 2, sizeof(float), x);
     cn_data_gather(data, &scaler, NULL, 0, 3, 2, sizeof(double), y);
     assert_true(x[0] == 0 && x[4] == 1 && x[1] == 0 && x[3] == 1);
-    assert_true(x[2] == 0.5f && x[5] == 0.5f);   /* the means 2.5 and 6, scaled */
+    assert_true(x[2] == 0.5f && x[5] == 0.5f); /* the means 2.5 and 6, scaled */
     for (size_t i = 0; i < 6; i++)
         assert_true((float)y[i] == x[i]);
     char *json = cn_scaler_print(&scaler, NULL);
@@ -371,11 +376,19 @@ static void test_missing(void **state)
 }
 
 static const char *const bad_scalers[] = {
-    "", "[]", "{}", "{\"kind\":\"auto\",\"offset\":[0],\"scale\":[1]}", "{\"kind\":\"unit\",\"offset\":[0]}",
-    "{\"kind\":\"unit\",\"offset\":[0,0],\"scale\":[1,1]}", "{\"kind\":\"unit\",\"offset\":[0],\"scale\":[1,1,1]}",
-    "{\"kind\":\"unit\",\"offset\":[0],\"scale\":[\"1\"]}", "{\"kind\":\"unit\",\"offset\":[0],\"scale\":[1],\"x\":1}",
-    "{\"kind\":\"unit\",\"offset\":[0],\"scale\":[1],\"fill\":[1]}", "{\"kind\":\"unit\",\"offset\":[0],\"scale\":[1e999]}",
-    "{\"kind\":\"unit\",\"offset\":[],\"scale\":[]}", "{\"kind\":\"unit\",\"offset\":0,\"scale\":1}",
+    "",
+    "[]",
+    "{}",
+    "{\"kind\":\"auto\",\"offset\":[0],\"scale\":[1]}",
+    "{\"kind\":\"unit\",\"offset\":[0]}",
+    "{\"kind\":\"unit\",\"offset\":[0,0],\"scale\":[1,1]}",
+    "{\"kind\":\"unit\",\"offset\":[0],\"scale\":[1,1,1]}",
+    "{\"kind\":\"unit\",\"offset\":[0],\"scale\":[\"1\"]}",
+    "{\"kind\":\"unit\",\"offset\":[0],\"scale\":[1],\"x\":1}",
+    "{\"kind\":\"unit\",\"offset\":[0],\"scale\":[1],\"fill\":[1]}",
+    "{\"kind\":\"unit\",\"offset\":[0],\"scale\":[1e999]}",
+    "{\"kind\":\"unit\",\"offset\":[],\"scale\":[]}",
+    "{\"kind\":\"unit\",\"offset\":0,\"scale\":1}",
 };
 
 static void test_bad_scalers(void **state)
@@ -383,7 +396,7 @@ static void test_bad_scalers(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof bad_scalers / sizeof bad_scalers[0]; i++) {
         cn_scaler scaler;
-        cinch_error error = { 0 };
+        cinch_error error = {0};
         if (cn_scaler_parse(&scaler, bad_scalers[i], 3, &error) != CINCH_BAD_INPUT)
             fail_msg("%s is not refused", bad_scalers[i]);
         assert_true(error.message[0] != '\0');
@@ -391,13 +404,13 @@ static void test_bad_scalers(void **state)
     }
 }
 
-/* ---- Gathering -------------------------------------------------------------------------------------------- */
+/* ---- Gathering ----------------------------------------------------------------------------------------- */
 
 /* Every type and precision against the definition, rows in any order, more features than a block. */
 static void test_gather(void **state)
 {
     enum { ROWS = 5, FEATURES = 1031, STRIDE = 1040 };
-    static const size_t order[] = { 4, 0, 0, 3 };
+    static const size_t order[] = {4, 0, 0, 3};
     unsigned char *stored = malloc((size_t)ROWS * FEATURES * 8);
     double *x = malloc(4 * STRIDE * sizeof *x), *offset = malloc(FEATURES * sizeof *offset);
     double *scale = malloc(FEATURES * sizeof *scale);
@@ -413,13 +426,14 @@ static void test_gather(void **state)
             float single = (float)i / 3;
             double twice = (double)i / 3;
             uint64_t whole = type == CINCH_BOOL ? i % 2 : type == CINCH_F16 ? i % 0x7c00 : i * 2654435761u;
-            const void *value = type == CINCH_F32 ? (const void *)&single
-                              : type == CINCH_F64 ? (const void *)&twice : (const void *)&whole;
+            const void *value = type == CINCH_F32   ? (const void *)&single
+                                : type == CINCH_F64 ? (const void *)&twice
+                                                    : (const void *)&whole;
             memcpy(stored + i * size, value, size);
         }
         cinch_data *data = cinch_data_view((cinch_type)type, SHAPE2(ROWS, FEATURES), stored, NULL);
         for (int mode = 0; mode < 6; mode++) {
-            cn_scaler scaler = { CN_SCALE_STANDARD, FEATURES, mode % 3 == 1, offset, scale, NULL };
+            cn_scaler scaler = {CN_SCALE_STANDARD, FEATURES, mode % 3 == 1, offset, scale, NULL};
             size_t real_size = mode < 3 ? sizeof(float) : sizeof(double);
             cn_data_gather(data, mode % 3 == 2 ? NULL : &scaler, order, 0, 4, STRIDE, real_size, x);
             for (size_t i = 0; i < 4 * FEATURES; i++) {
@@ -438,7 +452,7 @@ static void test_gather(void **state)
     free(scale);
 }
 
-/* ---- Saving ----------------------------------------------------------------------------------------------- */
+/* ---- Saving -------------------------------------------------------------------------------------------- */
 
 static char *read_text(const char *path)
 {
@@ -453,17 +467,18 @@ static char *read_text(const char *path)
 
 static void test_save_csv(void **state)
 {
-    static const float values[] = { 0.1f, 1, -0.0f, 16777216, 1e-7f, 3.4028235e38f, 1.4e-45f, 0.3f, 123456.79f,
-                                    1.00000012f, 0.000012345678f, 100 };
+    static const float values[] = {0.1f,     1,    -0.0f,      16777216,    1e-7f,           3.4028235e38f,
+                                   1.4e-45f, 0.3f, 123456.79f, 1.00000012f, 0.000012345678f, 100};
     const char *path = in_folder("floats.csv");
     cinch_data *data = cinch_data_view(CINCH_F32, SHAPE2(2, 6), values, NULL);
-    cinch_error error = { 0 };
+    cinch_error error = {0};
 
     (void)state;
     assert_int_equal(cinch_data_save(data, path, false, NULL), CINCH_OK);
     /* numpy's repr of the float32 values, in its own notation of exponents */
-    static const char *const truths[] = { "0.1", "1", "-0", "16777216", "1e-07", "3.4028235e+38", "1e-45", "0.3",
-                                          "123456.79", "1.0000001", "0.000012345678", "100" };
+    static const char *const truths[] = {
+        "0.1",   "1",   "-0",        "16777216",  "1e-07",          "3.4028235e+38",
+        "1e-45", "0.3", "123456.79", "1.0000001", "0.000012345678", "100"};
     char *at = read_text(path);
     for (size_t i = 0; i < 12; i++) {
         char *end = at + strcspn(at, ",\n");
@@ -519,7 +534,8 @@ static void test_save_floats(void **state)
 /* What `save` writes `load` reads to the same, names and all. */
 static void test_save_load(void **state)
 {
-    const char *path = write_file("names.csv", "\"a, b\",\"say \"\"c\"\"\", plain\n0.1,2,NA\n1e300,-5e-324,0.30000000000000004\n");
+    const char *path = write_file(
+        "names.csv", "\"a, b\",\"say \"\"c\"\"\", plain\n0.1,2,NA\n1e300,-5e-324,0.30000000000000004\n");
     cinch_data *data = cinch_data_load(path, NULL, NULL), *again;
 
     (void)state;
@@ -531,13 +547,14 @@ static void test_save_load(void **state)
     for (size_t f = 0; f < 3; f++)
         assert_string_equal(cinch_data_column(again, f), cinch_data_column(data, f));
     assert_memory_equal(again->array.values, data->array.values, 2 * sizeof(double));
-    assert_memory_equal((double *)again->array.values + 3, (double *)data->array.values + 3, 3 * sizeof(double));
+    assert_memory_equal((double *)again->array.values + 3, (double *)data->array.values + 3,
+                        3 * sizeof(double));
     assert_true(isnan(cn_data_value(again, 0, 2)));
     cinch_data_free(again);
     cinch_data_free(data);
 
-    static const int64_t wide[] = { INT64_MIN, INT64_MAX, 0, -1 };
-    data = cinch_data_new(CINCH_I64, (cinch_shape){ 3, { 2, 1, 2 } }, wide, NULL);
+    static const int64_t wide[] = {INT64_MIN, INT64_MAX, 0, -1};
+    data = cinch_data_new(CINCH_I64, (cinch_shape){3, {2, 1, 2}}, wide, NULL);
     assert_int_equal(cinch_data_save(data, in_folder("wide.npy"), false, NULL), CINCH_OK);
     again = cinch_data_load(in_folder("wide.npy"), NULL, NULL);
     assert_int_equal(cinch_data_shape(again).rank, 3);
@@ -548,19 +565,20 @@ static void test_save_load(void **state)
     cinch_data_free(data);
 }
 
-/* ---- Every allocation fails once ---------------------------------------------------------------------------- */
+/* ---- Every allocation fails once ----------------------------------------------------------------------- */
 
-static cinch_status use_everything(const char *csv, const char *npy, const cinch_recipe *recipe, cinch_error *error)
+static cinch_status use_everything(const char *csv, const char *npy, const cinch_recipe *recipe,
+                                   cinch_error *error)
 {
-    cn_scaler scaler = { .offset = NULL }, read = { .offset = NULL };
+    cn_scaler scaler = {.offset = NULL}, read = {.offset = NULL};
     char *json = NULL;
     cinch_data *data = cinch_data_load(csv, NULL, error);
     cinch_data *columns = data != NULL ? cinch_data_load(npy, recipe, error) : NULL;
 
     if (columns != NULL && cn_scaler_fit(&scaler, CN_SCALE_MINMAX, data, 2, true, error) == CINCH_OK)
         json = cn_scaler_print(&scaler, error);
-    if (json != NULL && cn_scaler_parse(&read, json, 2, error) == CINCH_OK
-        && cinch_data_save(data, in_folder("starved.csv"), false, error) == CINCH_OK)
+    if (json != NULL && cn_scaler_parse(&read, json, 2, error) == CINCH_OK &&
+        cinch_data_save(data, in_folder("starved.csv"), false, error) == CINCH_OK)
         cinch_data_save(data, in_folder("starved.npy"), false, error);
     cn_scaler_clear(&scaler);
     cn_scaler_clear(&read);
@@ -572,8 +590,8 @@ static cinch_status use_everything(const char *csv, const char *npy, const cinch
 
 static void test_starved(void **state)
 {
-    static const float values[] = { 1, 2, 3, 4, 5, 6 };
-    const char *const settings[] = { "columns", "1", "label", "0", NULL };
+    static const float values[] = {1, 2, 3, 4, 5, 6};
+    const char *const settings[] = {"columns", "1", "label", "0", NULL};
     char csv[128], npy[128];
     size_t calls = 1, spared = 0;
 
@@ -584,7 +602,7 @@ static void test_starved(void **state)
     assert_int_equal(cinch_data_save(data, npy, false, NULL), CINCH_OK);
     cinch_data_free(data);
     for (size_t fail_at = 0; fail_at <= calls; fail_at++) {
-        cinch_error error = { 0 };
+        cinch_error error = {0};
         counted_begin(0);
         cinch_recipe *recipe = recipe_with(settings);
         size_t before = counted_memory.calls, held = counted_memory.blocks;
@@ -595,7 +613,8 @@ static void test_starved(void **state)
             calls = counted_memory.calls - before;
         cinch_recipe_free(recipe);
         counted_end();
-        /* whether the label is a file is asked with an allocation that may fail: then it is a column, as it is */
+        /* whether the label is a file is asked with an allocation that may fail: then it is a column, as
+         * it is */
         spared += status == CINCH_OK;
         if ((status != CINCH_OK && (status != CINCH_MEMORY || fail_at == 0)) || left != 0)
             fail_msg("allocation %zu of %zu: status %d, %zu blocks left: %s", fail_at, calls, status, left,
@@ -604,7 +623,7 @@ static void test_starved(void **state)
     assert_true(calls > 40 && spared <= 4);
 }
 
-/* ---- All -------------------------------------------------------------------------------------------------- */
+/* ---- All ----------------------------------------------------------------------------------------------- */
 
 static int make_folder(void **state)
 {
@@ -624,20 +643,13 @@ static int remove_folder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_load_csv),
-        cmocka_unit_test(test_load_columns),
-        cmocka_unit_test(test_label_file),
-        cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_types),
-        cmocka_unit_test(test_scalers),
-        cmocka_unit_test(test_unit),
-        cmocka_unit_test(test_missing),
-        cmocka_unit_test(test_bad_scalers),
-        cmocka_unit_test(test_gather),
-        cmocka_unit_test(test_save_csv),
-        cmocka_unit_test(test_save_floats),
-        cmocka_unit_test(test_save_load),
-        cmocka_unit_test(test_starved),
+        cmocka_unit_test(test_load_csv),    cmocka_unit_test(test_load_columns),
+        cmocka_unit_test(test_label_file),  cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_types),       cmocka_unit_test(test_scalers),
+        cmocka_unit_test(test_unit),        cmocka_unit_test(test_missing),
+        cmocka_unit_test(test_bad_scalers), cmocka_unit_test(test_gather),
+        cmocka_unit_test(test_save_csv),    cmocka_unit_test(test_save_floats),
+        cmocka_unit_test(test_save_load),   cmocka_unit_test(test_starved),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -1,4 +1,5 @@
-/* Every file format: what numpy and others write is read, what lies or is cut is refused without a large allocation. */
+/* Every file format: what numpy and others write is read, what lies or is cut is refused without a large
+ * allocation. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,14 +20,14 @@
 
 extern const cn_format cn_format_idx, cn_format_npy, cn_format_csv;
 
-static const cn_format_options plain_options = { .limits = &cn_limits_standard, .source = "file" };
+static const cn_format_options plain_options = {.limits = &cn_limits_standard, .source = "file"};
 
-/* ---- Helpers ---------------------------------------------------------------------------------------------- */
+/* ---- Helpers ------------------------------------------------------------------------------------------- */
 
 /* A block of exactly these bytes, so that reading one more is found by the sanitizers. */
 static cn_bytes copy_bytes(const void *data, size_t nbytes)
 {
-    cn_bytes bytes = { cn_new(nbytes, 1, NULL), nbytes };
+    cn_bytes bytes = {cn_new(nbytes, 1, NULL), nbytes};
 
     assert_non_null(bytes.data);
     if (nbytes > 0)
@@ -34,8 +35,8 @@ static cn_bytes copy_bytes(const void *data, size_t nbytes)
     return bytes;
 }
 
-static cinch_status parse(const cn_format *format, const void *data, size_t nbytes, const cn_format_options *options,
-                          cn_array *array, cinch_error *error)
+static cinch_status parse(const cn_format *format, const void *data, size_t nbytes,
+                          const cn_format_options *options, cn_array *array, cinch_error *error)
 {
     cn_bytes bytes = copy_bytes(data, nbytes);
 
@@ -56,17 +57,28 @@ static double value_at(const cn_array *array, size_t index)
 {
     switch (array->type) {
     case CINCH_BOOL:
-    case CINCH_U8: return ((const uint8_t *)array->values)[index];
-    case CINCH_I8: return ((const int8_t *)array->values)[index];
-    case CINCH_U16: return ((const uint16_t *)array->values)[index];
-    case CINCH_I16: return ((const int16_t *)array->values)[index];
-    case CINCH_U32: return ((const uint32_t *)array->values)[index];
-    case CINCH_I32: return ((const int32_t *)array->values)[index];
-    case CINCH_U64: return (double)((const uint64_t *)array->values)[index];
-    case CINCH_I64: return (double)((const int64_t *)array->values)[index];
-    case CINCH_F16: return ((const uint16_t *)array->values)[index];   /* its bits */
-    case CINCH_F32: return (double)((const float *)array->values)[index];
-    case CINCH_F64: return ((const double *)array->values)[index];
+    case CINCH_U8:
+        return ((const uint8_t *)array->values)[index];
+    case CINCH_I8:
+        return ((const int8_t *)array->values)[index];
+    case CINCH_U16:
+        return ((const uint16_t *)array->values)[index];
+    case CINCH_I16:
+        return ((const int16_t *)array->values)[index];
+    case CINCH_U32:
+        return ((const uint32_t *)array->values)[index];
+    case CINCH_I32:
+        return ((const int32_t *)array->values)[index];
+    case CINCH_U64:
+        return (double)((const uint64_t *)array->values)[index];
+    case CINCH_I64:
+        return (double)((const int64_t *)array->values)[index];
+    case CINCH_F16:
+        return ((const uint16_t *)array->values)[index]; /* its bits */
+    case CINCH_F32:
+        return (double)((const float *)array->values)[index];
+    case CINCH_F64:
+        return ((const double *)array->values)[index];
     }
     return NAN;
 }
@@ -77,7 +89,7 @@ static void assert_says(const cinch_error *error, const char *part)
         fail_msg("\"%s\" does not say \"%s\"", error->message, part);
 }
 
-/* ---- IDX -------------------------------------------------------------------------------------------------- */
+/* ---- IDX ----------------------------------------------------------------------------------------------- */
 
 typedef struct idx_case {
     const char *bytes;
@@ -90,14 +102,15 @@ typedef struct idx_case {
 #define BYTES(text) text, sizeof(text) - 1
 
 static const idx_case idx_cases[] = {
-    { BYTES("\0\0\x08\1\0\0\0\3\0\x80\xff"), CINCH_U8, 1, 3, 0, 255 },
-    { BYTES("\0\0\x09\2\0\0\0\1\0\0\0\2\x80\x7f"), CINCH_I8, 2, 2, -128, 127 },
-    { BYTES("\0\0\x0b\1\0\0\0\2\x80\0\x12\x34"), CINCH_I16, 1, 2, -32768, 4660 },
-    { BYTES("\0\0\x0c\1\0\0\0\2\xff\xff\xff\xfe\0\1\0\0"), CINCH_I32, 1, 2, -2, 65536 },
-    { BYTES("\0\0\x0d\2\0\0\0\1\0\0\0\2\x3f\x80\0\0\xc0\x20\0\0"), CINCH_F32, 2, 2, 1, -2.5 },
-    { BYTES("\0\0\x0e\2\0\0\0\1\0\0\0\1\x40\x09\x21\xfb\x54\x44\x2d\x18"), CINCH_F64, 2, 1, 3.141592653589793,
-      3.141592653589793 },
-    { BYTES("\0\0\x08\x08\0\0\0\1\0\0\0\1\0\0\0\1\0\0\0\1\0\0\0\1\0\0\0\1\0\0\0\1\0\0\0\2ab"), CINCH_U8, 8, 2, 97, 98 },
+    {BYTES("\0\0\x08\1\0\0\0\3\0\x80\xff"), CINCH_U8, 1, 3, 0, 255},
+    {BYTES("\0\0\x09\2\0\0\0\1\0\0\0\2\x80\x7f"), CINCH_I8, 2, 2, -128, 127},
+    {BYTES("\0\0\x0b\1\0\0\0\2\x80\0\x12\x34"), CINCH_I16, 1, 2, -32768, 4660},
+    {BYTES("\0\0\x0c\1\0\0\0\2\xff\xff\xff\xfe\0\1\0\0"), CINCH_I32, 1, 2, -2, 65536},
+    {BYTES("\0\0\x0d\2\0\0\0\1\0\0\0\2\x3f\x80\0\0\xc0\x20\0\0"), CINCH_F32, 2, 2, 1, -2.5},
+    {BYTES("\0\0\x0e\2\0\0\0\1\0\0\0\1\x40\x09\x21\xfb\x54\x44\x2d\x18"), CINCH_F64, 2, 1, 3.141592653589793,
+     3.141592653589793},
+    {BYTES("\0\0\x08\x08\0\0\0\1\0\0\0\1\0\0\0\1\0\0\0\1\0\0\0\1\0\0\0\1\0\0\0\1\0\0\0\2ab"), CINCH_U8, 8, 2,
+     97, 98},
 };
 
 static void test_idx(void **state)
@@ -107,7 +120,8 @@ static void test_idx(void **state)
         const idx_case *c = &idx_cases[i];
         cn_array array;
         cinch_error error;
-        assert_int_equal(parse(&cn_format_idx, c->bytes, c->nbytes, &plain_options, &array, &error), CINCH_OK);
+        assert_int_equal(parse(&cn_format_idx, c->bytes, c->nbytes, &plain_options, &array, &error),
+                         CINCH_OK);
         assert_int_equal(array.type, c->type);
         assert_int_equal(array.shape.rank, c->rank);
         assert_int_equal(array.shape.sizes[c->rank - 1], c->last_size);
@@ -118,19 +132,27 @@ static void test_idx(void **state)
     }
 }
 
-/* ---- NPY -------------------------------------------------------------------------------------------------- */
+/* ---- NPY ----------------------------------------------------------------------------------------------- */
 
 static cn_bytes make_npy(int version, const char *dictionary, const void *values, size_t nbytes)
 {
-    cn_text text = { 0 };
+    cn_text text = {0};
     size_t length = strlen(dictionary) + 1;
-    unsigned char head[12] = { 0x93, 'N', 'U', 'M', 'P', 'Y', (unsigned char)version, 0, (unsigned char)(length & 255),
-                               (unsigned char)(length >> 8) };
+    unsigned char head[12] = {0x93,
+                              'N',
+                              'U',
+                              'M',
+                              'P',
+                              'Y',
+                              (unsigned char)version,
+                              0,
+                              (unsigned char)(length & 255),
+                              (unsigned char)(length >> 8)};
 
     cn_text_add_bytes(&text, head, version == 1 ? 10 : 12);
     cn_text_add(&text, "%s\n", dictionary);
     cn_text_add_bytes(&text, values, nbytes);
-    return (cn_bytes){ (unsigned char *)text.chars, text.length };
+    return (cn_bytes){(unsigned char *)text.chars, text.length};
 }
 
 typedef struct npy_case {
@@ -144,28 +166,106 @@ typedef struct npy_case {
 
 static const npy_case npy_cases[] = {
     /* numpy 2: numpy.save of asfortranarray(arange(6, dtype='>i2').reshape(2, 3)) */
-    { 1, "{'descr': '>i2', 'fortran_order': True, 'shape': (2, 3), }", BYTES("\0\0\0\3\0\1\0\4\0\2\0\5"), CINCH_I16, 2, 6,
-      { 0, 1, 2, 3, 4, 5 } },
-    { 1, "{'descr': '<i2', 'fortran_order': False, 'shape': (2, 3), }", BYTES("\0\0\1\0\2\0\3\0\4\0\xff\xff"), CINCH_I16, 2,
-      6, { 0, 1, 2, 3, 4, -1 } },
-    { 2, "{'descr': '|u1', 'fortran_order': False, 'shape': (4,), }", BYTES("\0\1\2\xff"), CINCH_U8, 1, 4, { 0, 1, 2, 255 } },
-    { 3, "{'shape': (2,), 'descr': '|b1', 'fortran_order': False}", BYTES("\0\7"), CINCH_BOOL, 1, 2, { 0, 1 } },
-    { 1, "{\"descr\":\"|i1\",\"fortran_order\":False,\"shape\":(1,2)}   ", BYTES("\x80\x7f"), CINCH_I8, 2, 2, { -128, 127 } },
-    { 1, "{'descr': '<u2', 'fortran_order': False, 'shape': (1L, 1L)}", BYTES("\x34\x12"), CINCH_U16, 2, 1, { 4660 } },
-    { 1, "{'descr': '>u4', 'fortran_order': False, 'shape': (1,)}", BYTES("\xff\0\0\1"), CINCH_U32, 1, 1, { 4278190081 } },
-    { 1, "{'descr': '<i4', 'fortran_order': False, 'shape': (1,)}", BYTES("\xfe\xff\xff\xff"), CINCH_I32, 1, 1, { -2 } },
-    { 1, "{'descr': '<u8', 'fortran_order': False, 'shape': (1,)}", BYTES("\0\0\0\0\1\0\0\0"), CINCH_U64, 1, 1, { 4294967296 } },
-    { 1, "{'descr': '>i8', 'fortran_order': False, 'shape': (1,)}", BYTES("\xff\xff\xff\xff\xff\xff\xff\xfd"), CINCH_I64, 1,
-      1, { -3 } },
-    { 1, "{'descr': '>f2', 'fortran_order': False, 'shape': (1,)}", BYTES("\x3c\0"), CINCH_F16, 1, 1, { 0x3c00 } },
-    { 1, "{'descr': '<f4', 'fortran_order': False, 'shape': (1,)}", BYTES("\0\0\x20\xc0"), CINCH_F32, 1, 1, { -2.5 } },
-    { 1, "{'descr': '>f8', 'fortran_order': False, 'shape': (1,)}", BYTES("\x40\x09\x21\xfb\x54\x44\x2d\x18"), CINCH_F64, 1,
-      1, { 3.141592653589793 } },
-    { 1, "{'descr': '|u1', 'fortran_order': True, 'shape': (1, 2, 3)}", BYTES("\0\3\1\4\2\5"), CINCH_U8, 3, 6,
-      { 0, 1, 2, 3, 4, 5 } },
-    { 1, "{'descr': '|u1', 'fortran_order': False, 'shape': (1, 1, 1, 1, 1, 1, 1, 2)}", BYTES("ab"), CINCH_U8, 8, 2,
-      { 97, 98 } },
-    { 1, "{'descr': '<f8', 'fortran_order': False, 'shape': (0, 3)}", BYTES(""), CINCH_F64, 2, 0, { 0 } },
+    {1,
+     "{'descr': '>i2', 'fortran_order': True, 'shape': (2, 3), }",
+     BYTES("\0\0\0\3\0\1\0\4\0\2\0\5"),
+     CINCH_I16,
+     2,
+     6,
+     {0, 1, 2, 3, 4, 5}},
+    {1,
+     "{'descr': '<i2', 'fortran_order': False, 'shape': (2, 3), }",
+     BYTES("\0\0\1\0\2\0\3\0\4\0\xff\xff"),
+     CINCH_I16,
+     2,
+     6,
+     {0, 1, 2, 3, 4, -1}},
+    {2,
+     "{'descr': '|u1', 'fortran_order': False, 'shape': (4,), }",
+     BYTES("\0\1\2\xff"),
+     CINCH_U8,
+     1,
+     4,
+     {0, 1, 2, 255}},
+    {3, "{'shape': (2,), 'descr': '|b1', 'fortran_order': False}", BYTES("\0\7"), CINCH_BOOL, 1, 2, {0, 1}},
+    {1,
+     "{\"descr\":\"|i1\",\"fortran_order\":False,\"shape\":(1,2)}   ",
+     BYTES("\x80\x7f"),
+     CINCH_I8,
+     2,
+     2,
+     {-128, 127}},
+    {1,
+     "{'descr': '<u2', 'fortran_order': False, 'shape': (1L, 1L)}",
+     BYTES("\x34\x12"),
+     CINCH_U16,
+     2,
+     1,
+     {4660}},
+    {1,
+     "{'descr': '>u4', 'fortran_order': False, 'shape': (1,)}",
+     BYTES("\xff\0\0\1"),
+     CINCH_U32,
+     1,
+     1,
+     {4278190081}},
+    {1,
+     "{'descr': '<i4', 'fortran_order': False, 'shape': (1,)}",
+     BYTES("\xfe\xff\xff\xff"),
+     CINCH_I32,
+     1,
+     1,
+     {-2}},
+    {1,
+     "{'descr': '<u8', 'fortran_order': False, 'shape': (1,)}",
+     BYTES("\0\0\0\0\1\0\0\0"),
+     CINCH_U64,
+     1,
+     1,
+     {4294967296}},
+    {1,
+     "{'descr': '>i8', 'fortran_order': False, 'shape': (1,)}",
+     BYTES("\xff\xff\xff\xff\xff\xff\xff\xfd"),
+     CINCH_I64,
+     1,
+     1,
+     {-3}},
+    {1,
+     "{'descr': '>f2', 'fortran_order': False, 'shape': (1,)}",
+     BYTES("\x3c\0"),
+     CINCH_F16,
+     1,
+     1,
+     {0x3c00}},
+    {1,
+     "{'descr': '<f4', 'fortran_order': False, 'shape': (1,)}",
+     BYTES("\0\0\x20\xc0"),
+     CINCH_F32,
+     1,
+     1,
+     {-2.5}},
+    {1,
+     "{'descr': '>f8', 'fortran_order': False, 'shape': (1,)}",
+     BYTES("\x40\x09\x21\xfb\x54\x44\x2d\x18"),
+     CINCH_F64,
+     1,
+     1,
+     {3.141592653589793}},
+    {1,
+     "{'descr': '|u1', 'fortran_order': True, 'shape': (1, 2, 3)}",
+     BYTES("\0\3\1\4\2\5"),
+     CINCH_U8,
+     3,
+     6,
+     {0, 1, 2, 3, 4, 5}},
+    {1,
+     "{'descr': '|u1', 'fortran_order': False, 'shape': (1, 1, 1, 1, 1, 1, 1, 2)}",
+     BYTES("ab"),
+     CINCH_U8,
+     8,
+     2,
+     {97, 98}},
+    {1, "{'descr': '<f8', 'fortran_order': False, 'shape': (0, 3)}", BYTES(""), CINCH_F64, 2, 0, {0}},
 };
 
 static void test_npy(void **state)
@@ -176,7 +276,8 @@ static void test_npy(void **state)
         cn_bytes bytes = make_npy(c->version, c->dictionary, c->values, c->nbytes);
         cn_array array;
         cinch_error error;
-        assert_int_equal(parse(&cn_format_npy, bytes.data, bytes.nbytes, &plain_options, &array, &error), CINCH_OK);
+        assert_int_equal(parse(&cn_format_npy, bytes.data, bytes.nbytes, &plain_options, &array, &error),
+                         CINCH_OK);
         assert_int_equal(array.type, c->type);
         assert_int_equal(array.shape.rank, c->rank);
         for (size_t k = 0; k < c->count; k++)
@@ -184,7 +285,8 @@ static void test_npy(void **state)
         cn_array_clear(&array);
         /* every shorter file, and one byte more */
         for (size_t n = 0; n < bytes.nbytes; n++)
-            assert_int_equal(parse(&cn_format_npy, bytes.data, n, &plain_options, &array, &error), CINCH_BAD_INPUT);
+            assert_int_equal(parse(&cn_format_npy, bytes.data, n, &plain_options, &array, &error),
+                             CINCH_BAD_INPUT);
         cn_bytes_clear(&bytes);
         bytes = make_npy(c->version, c->dictionary, c->values, c->nbytes + 1);
         assert_int_equal(parse(&cn_format_npy, bytes.data, bytes.nbytes, &plain_options, &array, &error),
@@ -199,30 +301,30 @@ typedef struct refusal {
 } refusal;
 
 static const refusal npy_refusals[] = {
-    { "{'descr': '|O', 'fortran_order': False, 'shape': (2,)}", "pickle" },
-    { "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2,)}", "structured" },
-    { "{'descr': '<c8', 'fortran_order': False, 'shape': (2,)}", "complex" },
-    { "{'descr': '<U5', 'fortran_order': False, 'shape': (2,)}", "text" },
-    { "{'descr': '<M8[ns]', 'fortran_order': False, 'shape': (2,)}", "dates" },
-    { "{'descr': '<f16', 'fortran_order': False, 'shape': (2,)}", "not read" },
-    { "{'descr': '|f4', 'fortran_order': False, 'shape': (2,)}", "not read" },
-    { "{'descr': '', 'fortran_order': False, 'shape': (2,)}", "not read" },
-    { "{'descr': '<f4', 'fortran_order': False, 'shape': ()}", "()" },
-    { "{'descr': '<f4', 'fortran_order': False, 'shape': (2)}", "comma" },
-    { "{'descr': '<f4', 'fortran_order': False, 'shape': (2 3)}", "comma" },
-    { "{'descr': '<f4', 'fortran_order': False, 'shape': (-2,)}", "size" },
-    { "{'descr': '<f4', 'fortran_order': False, 'shape': [2]}", "tuple" },
-    { "{'descr': '<f4', 'fortran_order': False, 'shape': (1,1,1,1,1,1,1,1,1)}", "dimensions" },
-    { "{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999999,)}", "too large" },
-    { "{'descr': '<f4', 'fortran_order': False, 'shape': (4294967296, 4294967296)}", "too large" },
-    { "{'descr': '<f4', 'fortran_order': 0, 'shape': (2,)}", "fortran_order" },
-    { "{'descr': '<f4', 'fortran_order': False}", "missing" },
-    { "{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': (2,)}", "twice" },
-    { "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), 'x': 1}", "unknown" },
-    { "{'descr': '<f4', 'fortran_order': False, 'shape': (2,)", "missing" },
-    { "{'descr': '<f4' 'fortran_order': False, 'shape': (2,)}", "comma" },
-    { "{'descr': '<f4', 'fortran_order': False, 'shape': (2,)} x", "follows" },
-    { "", "dictionary" },
+    {"{'descr': '|O', 'fortran_order': False, 'shape': (2,)}", "pickle"},
+    {"{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2,)}", "structured"},
+    {"{'descr': '<c8', 'fortran_order': False, 'shape': (2,)}", "complex"},
+    {"{'descr': '<U5', 'fortran_order': False, 'shape': (2,)}", "text"},
+    {"{'descr': '<M8[ns]', 'fortran_order': False, 'shape': (2,)}", "dates"},
+    {"{'descr': '<f16', 'fortran_order': False, 'shape': (2,)}", "not read"},
+    {"{'descr': '|f4', 'fortran_order': False, 'shape': (2,)}", "not read"},
+    {"{'descr': '', 'fortran_order': False, 'shape': (2,)}", "not read"},
+    {"{'descr': '<f4', 'fortran_order': False, 'shape': ()}", "()"},
+    {"{'descr': '<f4', 'fortran_order': False, 'shape': (2)}", "comma"},
+    {"{'descr': '<f4', 'fortran_order': False, 'shape': (2 3)}", "comma"},
+    {"{'descr': '<f4', 'fortran_order': False, 'shape': (-2,)}", "size"},
+    {"{'descr': '<f4', 'fortran_order': False, 'shape': [2]}", "tuple"},
+    {"{'descr': '<f4', 'fortran_order': False, 'shape': (1,1,1,1,1,1,1,1,1)}", "dimensions"},
+    {"{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999999,)}", "too large"},
+    {"{'descr': '<f4', 'fortran_order': False, 'shape': (4294967296, 4294967296)}", "too large"},
+    {"{'descr': '<f4', 'fortran_order': 0, 'shape': (2,)}", "fortran_order"},
+    {"{'descr': '<f4', 'fortran_order': False}", "missing"},
+    {"{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': (2,)}", "twice"},
+    {"{'descr': '<f4', 'fortran_order': False, 'shape': (2,), 'x': 1}", "unknown"},
+    {"{'descr': '<f4', 'fortran_order': False, 'shape': (2,)", "missing"},
+    {"{'descr': '<f4' 'fortran_order': False, 'shape': (2,)}", "comma"},
+    {"{'descr': '<f4', 'fortran_order': False, 'shape': (2,)} x", "follows"},
+    {"", "dictionary"},
 };
 
 static void test_npy_refusals(void **state)
@@ -248,49 +350,83 @@ static void test_npy_header(void **state)
     cn_bytes header;
 
     (void)state;
-    assert_int_equal(cn_npy_header(CINCH_F32, (cinch_shape){ 2, { 3, 4 } }, &header, NULL), CINCH_OK);
+    assert_int_equal(cn_npy_header(CINCH_F32, (cinch_shape){2, {3, 4}}, &header, NULL), CINCH_OK);
     assert_int_equal(header.nbytes, sizeof numpy - 1);
     assert_memory_equal(header.data, numpy, sizeof numpy - 1);
     cn_bytes_clear(&header);
 }
 
-/* ---- CSV -------------------------------------------------------------------------------------------------- */
+/* ---- CSV ----------------------------------------------------------------------------------------------- */
 
 typedef struct csv_case {
     const char *text, *label, *columns;
     bool missing_is_nan;
     size_t rows, ncolumn, first_line;
-    const char *names;         /* joined by '|'; NULL for none */
+    const char *names; /* joined by '|'; NULL for none */
     const char *classes;
     double values[8];
 } csv_case;
 
 static const csv_case csv_cases[] = {
-    { "1,2\n3,4\n", NULL, NULL, false, 2, 2, 1, NULL, NULL, { 1, 2, 3, 4 } },
-    { "1,2\n3,4", NULL, NULL, false, 2, 2, 1, NULL, NULL, { 1, 2, 3, 4 } },
-    { "\xEF\xBB\xBF" "a;b\r\n1;2\r\n\r\n3;-4e-1\r\n\r\n\r\n", NULL, NULL, false, 2, 2, 0, "a|b", NULL, { 1, 2, 3, -0.4 } },
-    { "a\tb\n1\t 2 \n", NULL, NULL, false, 1, 2, 2, "a|b", NULL, { 1, 2 } },
-    { "\"the, \"\"one\"\"\",\"two\nlines\"\n\"1\" , \"2.5\"\n", NULL, NULL, false, 1, 2, 3, "the, \"one\"|two\nlines", NULL,
-      { 1, 2.5 } },
-    { "w,h,kind\n1,2,b\n3,4,a\n5,6,b\n", "kind", NULL, false, 3, 2, 2, "w|h", "a|b", { 1, 2, 3, 4, 5, 6 } },
-    { "1,2,10\n3,4,9\n5,6,9.0\n", "2", NULL, false, 3, 2, 1, NULL, "9|10", { 1, 2, 3, 4, 5, 6 } },
-    { "w,h,kind\n1,2,b\n", "kind", "h, w", false, 1, 2, 2, "h|w", "b", { 2, 1 } },
-    { "a,b,c,d,e\n0,1,2,3,4\n", NULL, "a,2-3", false, 1, 3, 2, "a|c|d", NULL, { 0, 2, 3 } },
-    { "2,1\n7,8\nx,9\n", NULL, "1", false, 3, 1, 1, NULL, NULL, { 1, 8, 9 } },
-    { "a,1\n7,8\n9,10\n", NULL, "1", false, 2, 1, 2, "1", NULL, { 8, 10 } },
-    { "a,1-2,c\n7,8,9\n", NULL, "1-2", false, 1, 1, 2, "1-2", NULL, { 8 } },
-    { "a,b\n,NA\nNaN,nan\nN/A,null\n?,1\n", NULL, NULL, true, 4, 2, 2, "a|b", NULL,
-      { NAN, NAN, NAN, NAN, NAN, NAN, NAN, 1 } },
-    { "x\n1\n\n3\n", NULL, NULL, true, 3, 1, 2, "x", NULL, { 1, NAN, 3 } },
-    { "1\r2\r3", NULL, NULL, false, 3, 1, 1, NULL, NULL, { 1, 2, 3 } },
-    { "0.1,123456789012345678,1e-300,4.9e-324\n", NULL, NULL, false, 1, 4, 1, NULL, NULL,
-      { 0.1, 123456789012345678.0, 1e-300, 4.9e-324 } },
-    { "kind\nred\nblue\n", "0", NULL, false, 3, 0, 1, NULL, "blue|kind|red", { 0 } },
+    {"1,2\n3,4\n", NULL, NULL, false, 2, 2, 1, NULL, NULL, {1, 2, 3, 4}},
+    {"1,2\n3,4", NULL, NULL, false, 2, 2, 1, NULL, NULL, {1, 2, 3, 4}},
+    {"\xEF\xBB\xBF"
+     "a;b\r\n1;2\r\n\r\n3;-4e-1\r\n\r\n\r\n",
+     NULL,
+     NULL,
+     false,
+     2,
+     2,
+     0,
+     "a|b",
+     NULL,
+     {1, 2, 3, -0.4}},
+    {"a\tb\n1\t 2 \n", NULL, NULL, false, 1, 2, 2, "a|b", NULL, {1, 2}},
+    {"\"the, \"\"one\"\"\",\"two\nlines\"\n\"1\" , \"2.5\"\n",
+     NULL,
+     NULL,
+     false,
+     1,
+     2,
+     3,
+     "the, \"one\"|two\nlines",
+     NULL,
+     {1, 2.5}},
+    {"w,h,kind\n1,2,b\n3,4,a\n5,6,b\n", "kind", NULL, false, 3, 2, 2, "w|h", "a|b", {1, 2, 3, 4, 5, 6}},
+    {"1,2,10\n3,4,9\n5,6,9.0\n", "2", NULL, false, 3, 2, 1, NULL, "9|10", {1, 2, 3, 4, 5, 6}},
+    {"w,h,kind\n1,2,b\n", "kind", "h, w", false, 1, 2, 2, "h|w", "b", {2, 1}},
+    {"a,b,c,d,e\n0,1,2,3,4\n", NULL, "a,2-3", false, 1, 3, 2, "a|c|d", NULL, {0, 2, 3}},
+    {"2,1\n7,8\nx,9\n", NULL, "1", false, 3, 1, 1, NULL, NULL, {1, 8, 9}},
+    {"a,1\n7,8\n9,10\n", NULL, "1", false, 2, 1, 2, "1", NULL, {8, 10}},
+    {"a,1-2,c\n7,8,9\n", NULL, "1-2", false, 1, 1, 2, "1-2", NULL, {8}},
+    {"a,b\n,NA\nNaN,nan\nN/A,null\n?,1\n",
+     NULL,
+     NULL,
+     true,
+     4,
+     2,
+     2,
+     "a|b",
+     NULL,
+     {NAN, NAN, NAN, NAN, NAN, NAN, NAN, 1}},
+    {"x\n1\n\n3\n", NULL, NULL, true, 3, 1, 2, "x", NULL, {1, NAN, 3}},
+    {"1\r2\r3", NULL, NULL, false, 3, 1, 1, NULL, NULL, {1, 2, 3}},
+    {"0.1,123456789012345678,1e-300,4.9e-324\n",
+     NULL,
+     NULL,
+     false,
+     1,
+     4,
+     1,
+     NULL,
+     NULL,
+     {0.1, 123456789012345678.0, 1e-300, 4.9e-324}},
+    {"kind\nred\nblue\n", "0", NULL, false, 3, 0, 1, NULL, "blue|kind|red", {0}},
 };
 
 static void assert_joined(char *const *texts, size_t count, const char *joined)
 {
-    cn_text text = { 0 };
+    cn_text text = {0};
 
     for (size_t i = 0; i < count; i++)
         cn_text_add(&text, "%s%s", i > 0 ? "|" : "", texts[i]);
@@ -303,7 +439,7 @@ static void test_csv(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof csv_cases / sizeof csv_cases[0]; i++) {
         const csv_case *c = &csv_cases[i];
-        cn_format_options options = { &cn_limits_standard, "file", c->label, c->columns, c->missing_is_nan };
+        cn_format_options options = {&cn_limits_standard, "file", c->label, c->columns, c->missing_is_nan};
         cn_array array;
         cinch_error error;
         if (parse(&cn_format_csv, c->text, strlen(c->text), &options, &array, &error) != CINCH_OK)
@@ -330,30 +466,31 @@ typedef struct csv_refusal {
 } csv_refusal;
 
 static const csv_refusal csv_refusals[] = {
-    { "a,width\n1,2\n3,abc\n", NULL, NULL, "file:3: column \"width\": \"abc\" is not a number (see --columns and --label)" },
-    { "a,width\n1,2\n3,\n", NULL, NULL, "file:3: column \"width\" is empty (see --missing)" },
-    { "a,width\n1,2\nNA,3\n", NULL, NULL, "file:3: column \"a\" is missing: \"NA\" (see --missing)" },
-    { "1,2\n3,x\n", NULL, NULL, "file:2: column 1: \"x\" is not a number" },
-    { "1,0x10\n", NULL, NULL, "not a number" },
-    { "1,inf\n", NULL, NULL, "not a number" },
-    { "1,1e999\n", NULL, NULL, "not a number" },
-    { "1,1_000\n", NULL, NULL, "not a number" },
-    { "1,n/a\n", NULL, NULL, "not a number" },
-    { "1,2\n3,4,5\n", NULL, NULL, "file:2: has 3 cells, the first line has 2" },
-    { "a,b\n1,2\n3\n", NULL, NULL, "file:3: has 1 cells, the first line has 2" },
-    { "1,\"2\n3,4\n", NULL, NULL, "file:1: a quote is not closed" },
-    { "1,\"2\" 3\n", NULL, NULL, "file:1: something follows a closing quote" },
-    { "width,height\n1,2\n", NULL, "wdith", "the nearest is \"width\"" },
-    { "width,height\n1,2\n", "hieght", NULL, "the nearest is \"height\"" },
-    { "1,2\n3,4\n", NULL, "width", "the file names none" },
-    { "1,2\n3,4\n", NULL, "2", "no column 2: there are 2" },
-    { "1,2\n3,4\n", NULL, "0-99999999999999999999999", "there are 2" },
-    { "1,2\n3,4\n", NULL, "1-0", "backwards" },
-    { "1,2\n3,4\n", NULL, "0,0", "twice" },
-    { "1,2\n3,4\n", NULL, "0,,1", "empty" },
-    { "1,2\n3,4\n", "0-1", NULL, "several" },
-    { "a,b\n1,\n", "b", NULL, "file:2: column \"b\" is empty" },
-    { "\n\n", NULL, NULL, "empty" },
+    {"a,width\n1,2\n3,abc\n", NULL, NULL,
+     "file:3: column \"width\": \"abc\" is not a number (see --columns and --label)"},
+    {"a,width\n1,2\n3,\n", NULL, NULL, "file:3: column \"width\" is empty (see --missing)"},
+    {"a,width\n1,2\nNA,3\n", NULL, NULL, "file:3: column \"a\" is missing: \"NA\" (see --missing)"},
+    {"1,2\n3,x\n", NULL, NULL, "file:2: column 1: \"x\" is not a number"},
+    {"1,0x10\n", NULL, NULL, "not a number"},
+    {"1,inf\n", NULL, NULL, "not a number"},
+    {"1,1e999\n", NULL, NULL, "not a number"},
+    {"1,1_000\n", NULL, NULL, "not a number"},
+    {"1,n/a\n", NULL, NULL, "not a number"},
+    {"1,2\n3,4,5\n", NULL, NULL, "file:2: has 3 cells, the first line has 2"},
+    {"a,b\n1,2\n3\n", NULL, NULL, "file:3: has 1 cells, the first line has 2"},
+    {"1,\"2\n3,4\n", NULL, NULL, "file:1: a quote is not closed"},
+    {"1,\"2\" 3\n", NULL, NULL, "file:1: something follows a closing quote"},
+    {"width,height\n1,2\n", NULL, "wdith", "the nearest is \"width\""},
+    {"width,height\n1,2\n", "hieght", NULL, "the nearest is \"height\""},
+    {"1,2\n3,4\n", NULL, "width", "the file names none"},
+    {"1,2\n3,4\n", NULL, "2", "no column 2: there are 2"},
+    {"1,2\n3,4\n", NULL, "0-99999999999999999999999", "there are 2"},
+    {"1,2\n3,4\n", NULL, "1-0", "backwards"},
+    {"1,2\n3,4\n", NULL, "0,0", "twice"},
+    {"1,2\n3,4\n", NULL, "0,,1", "empty"},
+    {"1,2\n3,4\n", "0-1", NULL, "several"},
+    {"a,b\n1,\n", "b", NULL, "file:2: column \"b\" is empty"},
+    {"\n\n", NULL, NULL, "empty"},
 };
 
 static void test_csv_refusals(void **state)
@@ -361,7 +498,7 @@ static void test_csv_refusals(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof csv_refusals / sizeof csv_refusals[0]; i++) {
         const csv_refusal *c = &csv_refusals[i];
-        cn_format_options options = { &cn_limits_standard, "file", c->label, c->columns, false };
+        cn_format_options options = {&cn_limits_standard, "file", c->label, c->columns, false};
         cn_array array;
         cinch_error error;
         if (parse(&cn_format_csv, c->text, strlen(c->text), &options, &array, &error) != CINCH_BAD_INPUT)
@@ -374,12 +511,12 @@ static void test_csv_refusals(void **state)
     assert_says(&error, "NUL");
 }
 
-/* ---- gzip ------------------------------------------------------------------------------------------------- */
+/* ---- gzip ---------------------------------------------------------------------------------------------- */
 
 static cn_bytes pack(const void *data, size_t nbytes)
 {
-    z_stream stream = { 0 };
-    cn_bytes packed = { cn_new(nbytes + 1000, 1, NULL), nbytes + 1000 };
+    z_stream stream = {0};
+    cn_bytes packed = {cn_new(nbytes + 1000, 1, NULL), nbytes + 1000};
 
     assert_int_equal(deflateInit2(&stream, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
     stream.next_in = (unsigned char *)data;
@@ -396,10 +533,10 @@ static cn_bytes pack(const void *data, size_t nbytes)
 static void test_gzip(void **state)
 {
     cn_bytes first = pack("hello ", 6), second = pack("world\n", 6), plain;
-    cn_bytes both = { cn_new(first.nbytes + second.nbytes + 1, 1, NULL), first.nbytes + second.nbytes };
+    cn_bytes both = {cn_new(first.nbytes + second.nbytes + 1, 1, NULL), first.nbytes + second.nbytes};
     unsigned char head[8];
     size_t nhead;
-    cinch_error error = { 0 };
+    cinch_error error = {0};
 
     (void)state;
     memcpy(both.data, first.data, first.nbytes);
@@ -423,7 +560,7 @@ static void test_gzip(void **state)
         cn_bytes_clear(&plain);
         cn_bytes_clear(&cut);
     }
-    both.nbytes++;   /* a byte after the last member */
+    both.nbytes++; /* a byte after the last member */
     assert_int_equal(cn_gzip_inflate(&both, 12, &plain_options, &plain, &error), CINCH_BAD_INPUT);
     assert_says(&error, "left over");
     cn_bytes_clear(&first);
@@ -431,8 +568,8 @@ static void test_gzip(void **state)
     cn_bytes_clear(&both);
 }
 
-/* Each bit of a gzip file flipped: bits that say nothing of the data (the time, the padding) may change, the data
- * never. */
+/* Each bit of a gzip file flipped: bits that say nothing of the data (the time, the padding) may change,
+ * the data never. */
 static void test_gzip_changed(void **state)
 {
     cn_bytes packed = pack("1,2\n3,4\n5,6\n", 12), plain;
@@ -451,13 +588,16 @@ static void test_gzip_changed(void **state)
     cn_bytes_clear(&packed);
 }
 
-/* ---- safetensors ------------------------------------------------------------------------------------------ */
+/* ---- safetensors --------------------------------------------------------------------------------------- */
 
-/* Written by the safetensors package of Python: w (2, 3) float32, b (2) uint8, h (1) float64, metadata a = x. */
+/* Written by the safetensors package of Python: w (2, 3) float32, b (2) uint8, h (1) float64, metadata a =
+ * x. */
 static const char python_file[] =
-    "\xc0\0\0\0\0\0\0\0{\"__metadata__\":{\"a\":\"x\"},\"h\":{\"dtype\":\"F64\",\"shape\":[1],\"data_offsets\":[0,8]},"
+    "\xc0\0\0\0\0\0\0\0{\"__metadata__\":{\"a\":\"x\"},\"h\":{\"dtype\":\"F64\",\"shape\":[1],\"data_"
+    "offsets\":[0,8]},"
     "\"w\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[8,32]},\"b\":{\"dtype\":\"U8\",\"shape\":[2],"
-    "\"data_offsets\":[32,34]}}   \0\0\0\0\0\0\xf8\x3f\0\0\0\0\0\0\x80\x3f\0\0\0@\0\0@@\0\0\x80@\0\0\xa0@\7\x08";
+    "\"data_offsets\":[32,34]}}   "
+    "\0\0\0\0\0\0\xf8\x3f\0\0\0\0\0\0\x80\x3f\0\0\0@\0\0@@\0\0\x80@\0\0\xa0@\7\x08";
 
 static cinch_status parse_tensors(const void *data, size_t nbytes, cn_safetensors *file, bool *hashed,
                                   cinch_error *error)
@@ -495,10 +635,10 @@ static void test_safetensors_python(void **state)
 
 static void write_sample(const char *path)
 {
-    static const float weight[6] = { 1, 2, 3, 4, 5, 6 }, bias[2] = { -1, 0.5f };
-    const cn_entry metadata[] = { { "cinch", "1" }, { "recipe", "a = \"b\\c\"\n\ttab \x01 \xc3\xbc" } };
-    const cn_tensor tensors[] = { { "encoder.0.weight", CINCH_F32, { 2, { 2, 3 } }, weight },
-                                  { "encoder.0.bias", CINCH_F32, { 1, { 2 } }, bias } };
+    static const float weight[6] = {1, 2, 3, 4, 5, 6}, bias[2] = {-1, 0.5f};
+    const cn_entry metadata[] = {{"cinch", "1"}, {"recipe", "a = \"b\\c\"\n\ttab \x01 \xc3\xbc"}};
+    const cn_tensor tensors[] = {{"encoder.0.weight", CINCH_F32, {2, {2, 3}}, weight},
+                                 {"encoder.0.bias", CINCH_F32, {1, {2}}, bias}};
 
     assert_int_equal(cn_safetensors_write(path, metadata, 2, tensors, 2, NULL), CINCH_OK);
 }
@@ -546,7 +686,8 @@ static void test_safetensors_written(void **state)
     cn_bytes_clear(&bytes);
 }
 
-/* The digest is that of sha256sum over the file with 64 zeros in its place; here over a file without tensors. */
+/* The digest is that of sha256sum over the file with 64 zeros in its place; here over a file without
+ * tensors. */
 static void test_safetensors_hash(void **state)
 {
     static const char truth[] = "70fadacb59bbbd5e62633739746a0dd25065a28698bb54244013fa7f68b98937";
@@ -564,41 +705,47 @@ static void test_safetensors_hash(void **state)
 #define TENSOR(text) "{\"w\":" text "}"
 
 static const refusal safetensors_refusals[] = {
-    { TENSOR("{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},\"w\":{\"dtype\":\"F32\",\"shape\":[0],"
-             "\"data_offsets\":[8,8]}"), "duplicate" },
-    { TENSOR("{\"dtype\":\"BF16\",\"shape\":[4],\"data_offsets\":[0,8]}"), "BF16" },
-    { TENSOR("{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,8]}"), "does not fit" },
-    { TENSOR("{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296,4294967296],\"data_offsets\":[0,8]}"), "does not fit" },
-    { TENSOR("{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}"), "left over" },
-    { TENSOR("{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}"), "gap" },
-    { TENSOR("{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[8,12]}"), "outside" },
-    { TENSOR("{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[8,4]}"), "outside" },
-    { TENSOR("{\"dtype\":\"F32\",\"shape\":[-1],\"data_offsets\":[0,8]}"), "whole numbers" },
-    { TENSOR("{\"dtype\":\"F32\",\"shape\":[2.0],\"data_offsets\":[0,8]}"), "whole numbers" },
-    { TENSOR("{\"dtype\":\"F32\",\"shape\":[99999999999999999999],\"data_offsets\":[0,8]}"), "JSON" },
-    { TENSOR("{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8,8]}"), "two whole numbers" },
-    { TENSOR("{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1,1,1,1,2],\"data_offsets\":[0,8]}"), "dimensions" },
-    { TENSOR("{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8],\"x\":0}"), "dtype, shape and data_offsets" },
-    { TENSOR("{\"dtype\":7,\"shape\":[2],\"data_offsets\":[0,8]}"), "dtype" },
-    { TENSOR("[]"), "dtype, shape and data_offsets" },
-    { "{\"w\\u0000\":{}}", "JSON" },
-    { "{\"__metadata__\":[]}", "__metadata__" },
-    { "{\"__metadata__\":{\"a\":1}}", "not text" },
-    { "{\"__metadata__\":{\"a\":\"b\",\"sha256\":\"0\"},\"w\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}",
-      "does not begin with its hash" },
-    { "{\"__metadata__\":{\"cinch\":\"1\"},\"w\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}",
-      "does not begin with its hash" },
-    { "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},\"b\":{\"dtype\":\"F32\",\"shape\":[2],"
-      "\"data_offsets\":[0,8]}}", "overlap" },
-    { "{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]},\"b\":{\"dtype\":\"U8\",\"shape\":[3],"
-      "\"data_offsets\":[1,4]},\"c\":{\"dtype\":\"F64\",\"shape\":[0],\"data_offsets\":[4,4]}}", "aligned" },
-    { "{} x", "JSON" },
-    { "[]", "not a JSON object" },
+    {TENSOR("{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]},\"w\":{\"dtype\":\"F32\",\"shape\":[0],"
+            "\"data_offsets\":[8,8]}"),
+     "duplicate"},
+    {TENSOR("{\"dtype\":\"BF16\",\"shape\":[4],\"data_offsets\":[0,8]}"), "BF16"},
+    {TENSOR("{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,8]}"), "does not fit"},
+    {TENSOR("{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296,4294967296],\"data_offsets\":[0,8]}"),
+     "does not fit"},
+    {TENSOR("{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}"), "left over"},
+    {TENSOR("{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}"), "gap"},
+    {TENSOR("{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[8,12]}"), "outside"},
+    {TENSOR("{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[8,4]}"), "outside"},
+    {TENSOR("{\"dtype\":\"F32\",\"shape\":[-1],\"data_offsets\":[0,8]}"), "whole numbers"},
+    {TENSOR("{\"dtype\":\"F32\",\"shape\":[2.0],\"data_offsets\":[0,8]}"), "whole numbers"},
+    {TENSOR("{\"dtype\":\"F32\",\"shape\":[99999999999999999999],\"data_offsets\":[0,8]}"), "JSON"},
+    {TENSOR("{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8,8]}"), "two whole numbers"},
+    {TENSOR("{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1,1,1,1,2],\"data_offsets\":[0,8]}"), "dimensions"},
+    {TENSOR("{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8],\"x\":0}"),
+     "dtype, shape and data_offsets"},
+    {TENSOR("{\"dtype\":7,\"shape\":[2],\"data_offsets\":[0,8]}"), "dtype"},
+    {TENSOR("[]"), "dtype, shape and data_offsets"},
+    {"{\"w\\u0000\":{}}", "JSON"},
+    {"{\"__metadata__\":[]}", "__metadata__"},
+    {"{\"__metadata__\":{\"a\":1}}", "not text"},
+    {"{\"__metadata__\":{\"a\":\"b\",\"sha256\":\"0\"},\"w\":{\"dtype\":\"F32\",\"shape\":[2],\"data_"
+     "offsets\":[0,8]}}",
+     "does not begin with its hash"},
+    {"{\"__metadata__\":{\"cinch\":\"1\"},\"w\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}",
+     "does not begin with its hash"},
+    {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},\"b\":{\"dtype\":\"F32\",\"shape\":[2],"
+     "\"data_offsets\":[0,8]}}",
+     "overlap"},
+    {"{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]},\"b\":{\"dtype\":\"U8\",\"shape\":[3],"
+     "\"data_offsets\":[1,4]},\"c\":{\"dtype\":\"F64\",\"shape\":[0],\"data_offsets\":[4,4]}}",
+     "aligned"},
+    {"{} x", "JSON"},
+    {"[]", "not a JSON object"},
 };
 
 static cn_bytes make_tensors(const char *json, size_t length)
 {
-    cn_bytes bytes = { cn_new(length + 16, 1, NULL), length + 16 };
+    cn_bytes bytes = {cn_new(length + 16, 1, NULL), length + 16};
 
     assert_non_null(bytes.data);
     for (size_t i = 0; i < 8; i++)
@@ -623,26 +770,28 @@ static void test_safetensors_refusals(void **state)
     }
 }
 
-/* ---- Every format ----------------------------------------------------------------------------------------- */
+/* ---- Every format -------------------------------------------------------------------------------------- */
 
 typedef struct sample {
-    const cn_format *format;   /* NULL: safetensors */
+    const cn_format *format; /* NULL: safetensors */
     const char *bytes;
     size_t nbytes;
-    bool any_cut;              /* a shorter file may be valid */
+    bool any_cut; /* a shorter file may be valid */
 } sample;
 
 static const sample samples[] = {
-    { &cn_format_idx, BYTES("\0\0\x0b\2\0\0\0\2\0\0\0\2\0\1\0\2\0\3\0\4"), false },
-    { &cn_format_npy, BYTES("\x93NUMPY\1\0\x40\0{'descr': '>f4', 'fortran_order': True, 'shape': (1, 2), }   \n  "
-                            "\x3f\x80\0\0\x40\0\0\0"), false },
-    { &cn_format_csv, BYTES("a;\"b\"\"c\";kind\r\n1;2.5;x\r\nNA;\"-3e2\";\"y\"\r\n"), true },
+    {&cn_format_idx, BYTES("\0\0\x0b\2\0\0\0\2\0\0\0\2\0\1\0\2\0\3\0\4"), false},
+    {&cn_format_npy,
+     BYTES("\x93NUMPY\1\0\x40\0{'descr': '>f4', 'fortran_order': True, 'shape': (1, 2), }   \n  "
+           "\x3f\x80\0\0\x40\0\0\0"),
+     false},
+    {&cn_format_csv, BYTES("a;\"b\"\"c\";kind\r\n1;2.5;x\r\nNA;\"-3e2\";\"y\"\r\n"), true},
 };
 
 /* Every length and every value of every byte: refused with a line, or read; never anything else. */
 static void test_damaged(void **state)
 {
-    cn_format_options options = { &cn_limits_standard, "file", "2", "0-1", true };
+    cn_format_options options = {&cn_limits_standard, "file", "2", "0-1", true};
 
     (void)state;
     for (size_t i = 0; i < sizeof samples / sizeof samples[0]; i++) {
@@ -699,7 +848,7 @@ static void write_bytes(const char *path, const void *data, size_t nbytes)
 static cinch_status read_file(const void *data, size_t nbytes, cn_array *array, cinch_error *error)
 {
     char *path = temporary();
-    cn_format_options options = { &cn_limits_standard, "file", NULL, NULL, true };
+    cn_format_options options = {&cn_limits_standard, "file", NULL, NULL, true};
 
     write_bytes(path, data, nbytes);
     memset(error, 0, sizeof *error);
@@ -713,12 +862,17 @@ static const struct {
     const char *bytes;
     size_t nbytes;
 } liars[] = {
-    { BYTES("\0\0\x08\3\0\0\xea\x60\0\0\0\x1c\0\0\0\x1c" "abc") },
-    { BYTES("\0\0\x0e\2\xff\xff\xff\xff\xff\xff\xff\xff" "abc") },
-    { BYTES("\0\0\x0e\4\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff" "abc") },
-    { BYTES("\x93NUMPY\1\0\x46\0{'descr': '<f8', 'fortran_order': False, 'shape': (1000000, 1000)}  \n" "abc") },
-    { BYTES("\x93NUMPY\1\0\x46\0{'descr': '<f8', 'fortran_order': True , 'shape': (1000000, 1000)}  \n" "abc") },
-    { BYTES("\x93NUMPY\2\0\xff\xff\xff\xff{'descr': '<f8', 'fortran_order': True, 'shape': (2, 1)}") },
+    {BYTES("\0\0\x08\3\0\0\xea\x60\0\0\0\x1c\0\0\0\x1c"
+           "abc")},
+    {BYTES("\0\0\x0e\2\xff\xff\xff\xff\xff\xff\xff\xff"
+           "abc")},
+    {BYTES("\0\0\x0e\4\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"
+           "abc")},
+    {BYTES("\x93NUMPY\1\0\x46\0{'descr': '<f8', 'fortran_order': False, 'shape': (1000000, 1000)}  \n"
+           "abc")},
+    {BYTES("\x93NUMPY\1\0\x46\0{'descr': '<f8', 'fortran_order': True , 'shape': (1000000, 1000)}  \n"
+           "abc")},
+    {BYTES("\x93NUMPY\2\0\xff\xff\xff\xff{'descr': '<f8', 'fortran_order': True, 'shape': (2, 1)}")},
 };
 
 static void test_liars(void **state)
@@ -739,7 +893,8 @@ static void test_liars(void **state)
     }
 }
 
-/* A gzip file that could hold 200 MB by its length, claims it, and does not: counted before anything is allocated. */
+/* A gzip file that could hold 200 MB by its length, claims it, and does not: counted before anything is
+ * allocated. */
 static void test_gzip_liar(void **state)
 {
     enum { NBYTES = 1 << 20 };
@@ -751,7 +906,7 @@ static void test_gzip_liar(void **state)
     (void)state;
     for (size_t i = 0; i < NBYTES; i++)
         plain[i] = (unsigned char)((random = random * 1664525 + 1013904223) >> 24);
-    memcpy(plain, "\0\0\x08\2\0\0\x27\x10\0\0\x4e\x20", 12);   /* 10000 x 20000 */
+    memcpy(plain, "\0\0\x08\2\0\0\x27\x10\0\0\x4e\x20", 12); /* 10000 x 20000 */
     cn_bytes packed = pack(plain, NBYTES);
     free(plain);
     counted_begin(0);
@@ -766,14 +921,15 @@ static void test_gzip_liar(void **state)
 /* JSON that is small as text and large as values. */
 static void test_json_bombs(void **state)
 {
-    static const char *const units[] = { "\"%zu\":{},", "\"%zu\":[[],[]],", "\"%zu\":\"\",", "\"%zu\":{\"a\":{\"a\":{}}}," };
+    static const char *const units[] = {"\"%zu\":{},", "\"%zu\":[[],[]],", "\"%zu\":\"\",",
+                                        "\"%zu\":{\"a\":{\"a\":{}}},"};
 
     (void)state;
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
         for (size_t count = 20000; count <= 1280000; count *= 4) {
-            cn_text text = { 0 };
+            cn_text text = {0};
             cn_safetensors file;
-            cinch_error error = { 0 };
+            cinch_error error = {0};
             bool hashed;
             cn_text_add(&text, "{");
             for (size_t k = 0; k < count; k++)
@@ -782,13 +938,14 @@ static void test_json_bombs(void **state)
             cn_bytes bytes = make_tensors(text.chars, text.length);
             cn_text_clear(&text);
             size_t nbytes = bytes.nbytes;
-            cn_bytes copy = { malloc(nbytes), nbytes };
+            cn_bytes copy = {malloc(nbytes), nbytes};
             memcpy(copy.data, bytes.data, nbytes);
             cn_bytes_clear(&bytes);
             counted_begin(0);
             bytes = copy_bytes(copy.data, nbytes);
-            assert_int_equal(cn_safetensors_parse(&bytes, "file", &cn_limits_standard, &file, &hashed, &error),
-                             CINCH_BAD_INPUT);
+            assert_int_equal(
+                cn_safetensors_parse(&bytes, "file", &cn_limits_standard, &file, &hashed, &error),
+                CINCH_BAD_INPUT);
             if (counted_memory.peak > cn_limits_standard.free_bytes + 2 * nbytes)
                 fail_msg("JSON of %zu bytes took %zu", nbytes, counted_memory.peak);
             assert_int_equal(counted_memory.blocks, 0);
@@ -803,31 +960,34 @@ static void test_json_bombs(void **state)
     memcpy(nested, "{\"a\":", 5);
     deep = make_tensors(nested, sizeof nested);
     cn_safetensors file;
-    cinch_error error = { 0 };
+    cinch_error error = {0};
     bool hashed;
-    assert_int_equal(cn_safetensors_parse(&deep, "file", &cn_limits_standard, &file, &hashed, &error), CINCH_BAD_INPUT);
+    assert_int_equal(cn_safetensors_parse(&deep, "file", &cn_limits_standard, &file, &hashed, &error),
+                     CINCH_BAD_INPUT);
     assert_says(&error, "nested");
 }
 
-/* ---- Known by content -------------------------------------------------------------------------------------- */
+/* ---- Known by content ---------------------------------------------------------------------------------- */
 
 static const struct {
     const char *bytes;
     size_t nbytes;
     const char *part;
 } strangers[] = {
-    { BYTES(""), "empty" },
-    { BYTES("\x80\4\x95\1\0\0\0"), "pickle" },
-    { BYTES("\x80\2]q\0."), "numpy.save" },
-    { BYTES("\x89HDF\r\n\x1a\n\0\0"), "HDF5" },
-    { BYTES("PK\3\4\0\0"), "zip" },
-    { BYTES("\x89PNG\r\n\x1a\n\0"), "PNG" },
-    { BYTES("\x08\0\0\0\0\0\0\0{}      "), "safetensors" },
-    { BYTES("\xff\xfe" "1\0,\0"), "UTF-16" },
-    { BYTES("BZh91AY"), "bzip2" },
-    { BYTES("\1\2\3\4"), "01 02 03 04" },
-    { BYTES("\0\0\x0a\1\0\0\0\1a"), "0x0a" },
-    { BYTES("\0\0\x08\x09\0\0\0\1a"), "rank 9" },
+    {BYTES(""), "empty"},
+    {BYTES("\x80\4\x95\1\0\0\0"), "pickle"},
+    {BYTES("\x80\2]q\0."), "numpy.save"},
+    {BYTES("\x89HDF\r\n\x1a\n\0\0"), "HDF5"},
+    {BYTES("PK\3\4\0\0"), "zip"},
+    {BYTES("\x89PNG\r\n\x1a\n\0"), "PNG"},
+    {BYTES("\x08\0\0\0\0\0\0\0{}      "), "safetensors"},
+    {BYTES("\xff\xfe"
+           "1\0,\0"),
+     "UTF-16"},
+    {BYTES("BZh91AY"), "bzip2"},
+    {BYTES("\1\2\3\4"), "01 02 03 04"},
+    {BYTES("\0\0\x0a\1\0\0\0\1a"), "0x0a"},
+    {BYTES("\0\0\x08\x09\0\0\0\1a"), "rank 9"},
 };
 
 static void test_strangers(void **state)
@@ -869,15 +1029,15 @@ static void test_found(void **state)
         cn_bytes_clear(&packed);
     }
     cn_array array;
-    cinch_error error = { 0 };
+    cinch_error error = {0};
     assert_int_equal(cn_array_read("/no/such/file.npy", &plain_options, &array, &error), CINCH_IO);
 }
 
-/* ---- Every allocation fails once ---------------------------------------------------------------------------- */
+/* ---- Every allocation fails once ----------------------------------------------------------------------- */
 
 static cinch_status read_everything(const char *csv, const char *npy, const char *tensors, cinch_error *error)
 {
-    cn_format_options options = { &cn_limits_standard, "file", "kind", "b,a", true };
+    cn_format_options options = {&cn_limits_standard, "file", "kind", "b,a", true};
     cn_array array;
     cn_bytes bytes;
     cn_safetensors file;
@@ -895,7 +1055,8 @@ static cinch_status read_everything(const char *csv, const char *npy, const char
         return status;
     status = cn_safetensors_parse(&bytes, "file", &cn_limits_standard, &file, &hashed, error);
     if (status == CINCH_OK)
-        status = cn_safetensors_write(tensors, file.metadata + 1, file.nmetadata - 1, file.tensors, file.ntensor, error);
+        status = cn_safetensors_write(tensors, file.metadata + 1, file.nmetadata - 1, file.tensors,
+                                      file.ntensor, error);
     cn_safetensors_clear(&file);
     return status;
 }
@@ -914,7 +1075,7 @@ static void test_starved(void **state)
     write_bytes(paths[1], samples[1].bytes, samples[1].nbytes);
     write_sample(paths[2]);
     for (size_t fail_at = 0; fail_at <= calls; fail_at++) {
-        cinch_error error = { 0 };
+        cinch_error error = {0};
         counted_begin(fail_at);
         cinch_status status = read_everything(paths[0], paths[1], paths[2], &error);
         size_t blocks = counted_memory.blocks;

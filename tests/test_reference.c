@@ -2,9 +2,9 @@
  * of the folder $CINCH_GOLDEN where that is set (their data in $CINCH_DATA).
  *
  * From a run's starting weights each epoch's losses must stay within 1e-3 of the run's, relatively, and the
- * median of these differences within 1e-5. The final weights must lie within 1e-4 of their tensor's largest, of a
- * golden run, deeper and longer, within 2e-2. PyTorch in float32 strays from the small runs by 6e-6, 7e-7 and
- * 2e-5, and from the golden ones by 7e-5, 4e-6 and 8e-3.
+ * median of these differences within 1e-5. The final weights must lie within 1e-4 of their tensor's largest,
+ * of a golden run, deeper and longer, within 2e-2. PyTorch in float32 strays from the small runs by 6e-6,
+ * 7e-7 and 2e-5, and from the golden ones by 7e-5, 4e-6 and 8e-3.
  */
 #include <dirent.h>
 #include <math.h>

@@ -11,7 +11,7 @@
 #include "data/values.h"
 #include "format/table.h"
 
-/* ---- Making ----------------------------------------------------------------------------------------------- */
+/* ---- Making -------------------------------------------------------------------------------------------- */
 
 /* An object around an array, which it takes over, or leaves on failure. */
 static cinch_data *make_data(cn_array *array, bool borrowed, const char *source, cinch_error *error)
@@ -30,7 +30,7 @@ static cinch_data *make_data(cn_array *array, bool borrowed, const char *source,
         data->features *= array->shape.sizes[i];
     data->borrowed = borrowed;
     data->array = *array;
-    *array = (cn_array){ .values = NULL };
+    *array = (cn_array){.values = NULL};
     return data;
 }
 
@@ -52,7 +52,7 @@ static cinch_status check_shape(cinch_type type, cinch_shape shape, size_t *nbyt
 
 cinch_data *cinch_data_new(cinch_type type, cinch_shape shape, const void *values, cinch_error *error)
 {
-    cn_array array = { .type = type, .shape = shape };
+    cn_array array = {.type = type, .shape = shape};
     cinch_data *data = NULL;
     size_t nbytes;
 
@@ -69,7 +69,7 @@ cinch_data *cinch_data_new(cinch_type type, cinch_shape shape, const void *value
 
 cinch_data *cinch_data_view(cinch_type type, cinch_shape shape, const void *values, cinch_error *error)
 {
-    cn_array array = { .type = type, .shape = shape, .values = (void *)values };
+    cn_array array = {.type = type, .shape = shape, .values = (void *)values};
     size_t nbytes;
 
     if (check_shape(type, shape, &nbytes, error) != CINCH_OK)
@@ -88,7 +88,7 @@ void cinch_data_free(cinch_data *data)
     cn_free(data);
 }
 
-/* ---- Columns and labels of arrays that are not text --------------------------------------------------------- */
+/* ---- Columns and labels of arrays that are not text ---------------------------------------------------- */
 
 /* The feature columns in their order: those of the list, or all but the label. */
 static cinch_status find_features(const cn_columns *columns, const cn_format_options *options, size_t label,
@@ -116,7 +116,8 @@ static cinch_status take_label(cn_array *array, size_t column, size_t ncolumn, c
     if (numbers == NULL)
         return CINCH_MEMORY;
     for (size_t row = 0; row < rows; row++)
-        cn_values_read(array->type, (unsigned char *)array->values + (row * ncolumn + column) * size, 1, &numbers[row]);
+        cn_values_read(array->type, (unsigned char *)array->values + (row * ncolumn + column) * size, 1,
+                       &numbers[row]);
     cinch_status status = cn_classes_number(array, numbers, rows, source, error);
     cn_free(numbers);
     return status;
@@ -140,21 +141,22 @@ static cinch_status keep_columns(cn_array *array, const size_t *chosen, size_t n
         cn_free(array->values);
     cn_bytes_clear(&array->bytes);
     array->values = kept;
-    array->shape = (cinch_shape){ 2, { rows, nchosen } };
+    array->shape = (cinch_shape){2, {rows, nchosen}};
     return CINCH_OK;
 }
 
 static cinch_status choose_columns(cn_array *array, const cn_format_options *options, cinch_error *error)
 {
     size_t ncolumn = array->shape.rank == 2 ? array->shape.sizes[1] : 1, label = ncolumn, nchosen = 0;
-    cn_columns columns = { options->source, NULL, ncolumn };
+    cn_columns columns = {options->source, NULL, ncolumn};
     cinch_status status = CINCH_OK;
     size_t *chosen = NULL;
 
     if (options->columns == NULL && options->label == NULL)
         return CINCH_OK;
     if (array->shape.rank > 2)
-        return cn_fail(error, CINCH_BAD_INPUT, "%s: has %zu dimensions; columns and labels are chosen of tables only",
+        return cn_fail(error, CINCH_BAD_INPUT,
+                       "%s: has %zu dimensions; columns and labels are chosen of tables only",
                        options->source, array->shape.rank);
     if (options->label != NULL)
         status = cn_columns_find(&columns, options->label, &label, error);
@@ -168,7 +170,7 @@ static cinch_status choose_columns(cn_array *array, const cn_format_options *opt
     return status;
 }
 
-/* ---- Loading ---------------------------------------------------------------------------------------------- */
+/* ---- Loading ------------------------------------------------------------------------------------------- */
 
 static cinch_status refuse_empty(const cn_array *array, const char *source, cinch_error *error)
 {
@@ -195,7 +197,7 @@ static cinch_status read_label_array(cn_array *labels, const cn_format_options *
 
 static cinch_status load_labels(cn_array *array, const char *path, const char *source, cinch_error *error)
 {
-    cn_format_options options = { &cn_limits_standard, path, "0", NULL, true };
+    cn_format_options options = {&cn_limits_standard, path, "0", NULL, true};
     cn_array labels;
     cinch_status status = cn_array_read(path, &options, &labels, error);
 
@@ -216,8 +218,8 @@ static cinch_status load_labels(cn_array *array, const char *path, const char *s
 }
 
 /* A label file belongs to the training rows: the recipe's test file goes without. */
-static cinch_status load_label_file(cn_array *array, const cinch_recipe *recipe, const char *path, const char *source,
-                                    cinch_error *error)
+static cinch_status load_label_file(cn_array *array, const cinch_recipe *recipe, const char *path,
+                                    const char *source, cinch_error *error)
 {
     char *test = cn_recipe_path(recipe, CN_TEST, NULL);
     bool is_test = test != NULL && strcmp(test, path) == 0;
@@ -241,10 +243,10 @@ static const char *text_or_null(const cinch_recipe *recipe, cn_key key)
     return text[0] != '\0' ? text : NULL;
 }
 
-static cinch_status load_array(const char *path, const cinch_recipe *recipe, const char *source, cn_array *array,
-                               cinch_error *error)
+static cinch_status load_array(const char *path, const cinch_recipe *recipe, const char *source,
+                               cn_array *array, cinch_error *error)
 {
-    cn_format_options options = { &cn_limits_standard, source, NULL, NULL, true };
+    cn_format_options options = {&cn_limits_standard, source, NULL, NULL, true};
     bool label_file = recipe != NULL && cn_recipe_label_is_file(recipe);
 
     if (recipe != NULL) {
@@ -267,7 +269,7 @@ static cinch_status load_array(const char *path, const cinch_recipe *recipe, con
 cinch_data *cinch_data_load(const char *path, const cinch_recipe *recipe, cinch_error *error)
 {
     const char *source = strcmp(path, "-") == 0 ? "standard input" : path;
-    cn_array array = { .values = NULL };
+    cn_array array = {.values = NULL};
     cinch_data *data = NULL;
 
     if (load_array(path, recipe, source, &array, error) == CINCH_OK)
@@ -276,7 +278,7 @@ cinch_data *cinch_data_load(const char *path, const cinch_recipe *recipe, cinch_
     return data;
 }
 
-/* ---- Asking ----------------------------------------------------------------------------------------------- */
+/* ---- Asking -------------------------------------------------------------------------------------------- */
 
 cinch_shape cinch_data_shape(const cinch_data *data)
 {
@@ -306,9 +308,9 @@ const char *cinch_data_column(const cinch_data *data, size_t feature)
 const char *cinch_type_name(cinch_type type)
 {
     static const char *const names[] = {
-        [CINCH_BOOL] = "bool",   [CINCH_U8] = "uint8",    [CINCH_I8] = "int8",     [CINCH_U16] = "uint16",
-        [CINCH_I16] = "int16",   [CINCH_U32] = "uint32",  [CINCH_I32] = "int32",   [CINCH_U64] = "uint64",
-        [CINCH_I64] = "int64",   [CINCH_F16] = "float16", [CINCH_F32] = "float32", [CINCH_F64] = "float64",
+        [CINCH_BOOL] = "bool", [CINCH_U8] = "uint8",    [CINCH_I8] = "int8",     [CINCH_U16] = "uint16",
+        [CINCH_I16] = "int16", [CINCH_U32] = "uint32",  [CINCH_I32] = "int32",   [CINCH_U64] = "uint64",
+        [CINCH_I64] = "int64", [CINCH_F16] = "float16", [CINCH_F32] = "float32", [CINCH_F64] = "float64",
     };
     return names[type];
 }
@@ -342,10 +344,10 @@ double cn_data_value(const cinch_data *data, size_t row, size_t feature)
     return value;
 }
 
-enum { BLOCK = 512 };   /* values converted at a time, on the stack */
+enum { BLOCK = 512 }; /* values converted at a time, on the stack */
 
-/* The block's sum goes to the whole's at once: so an image's bytes are summed exactly, and a long sum of floats
- * loses less. */
+/* The block's sum goes to the whole's at once: so an image's bytes are summed exactly, and a long sum of
+ * floats loses less. */
 static void add_block(cinch_summary *summary, const double *values, size_t count)
 {
     double sum = 0;
@@ -367,7 +369,7 @@ static void add_block(cinch_summary *summary, const double *values, size_t count
 cinch_summary cinch_data_summary(const cinch_data *data)
 {
     size_t total = cinch_data_rows(data) * data->features;
-    cinch_summary summary = { .minimum = INFINITY, .maximum = -INFINITY };
+    cinch_summary summary = {.minimum = INFINITY, .maximum = -INFINITY};
     double values[BLOCK];
 
     for (size_t first = 0; first < total; first += BLOCK) {
@@ -380,7 +382,7 @@ cinch_summary cinch_data_summary(const cinch_data *data)
     return summary;
 }
 
-/* ---- Checking --------------------------------------------------------------------------------------------- */
+/* ---- Checking ------------------------------------------------------------------------------------------ */
 
 static cinch_status refuse_value(const cinch_data *data, size_t index, double value, cinch_error *error)
 {
@@ -390,8 +392,8 @@ static cinch_status refuse_value(const cinch_data *data, size_t index, double va
 
     cn_data_feature(data, index % data->features, name);
     if (data->array.first_line != 0)
-        return cn_fail(error, CINCH_BAD_INPUT, "%s:%zu: %s is %s", data->source, data->array.first_line + row, name,
-                       what);
+        return cn_fail(error, CINCH_BAD_INPUT, "%s:%zu: %s is %s", data->source, data->array.first_line + row,
+                       name, what);
     return cn_fail(error, CINCH_BAD_INPUT, "%s: row %zu, %s is %s", data->source, row, name, what);
 }
 
@@ -416,7 +418,7 @@ cinch_status cn_data_check(const cinch_data *data, size_t first, size_t nrow, bo
     return CINCH_OK;
 }
 
-/* ---- Gathering -------------------------------------------------------------------------------------------- */
+/* ---- Gathering ----------------------------------------------------------------------------------------- */
 
 static void fill_missing(const double *fill, size_t count, size_t real_size, void *x)
 {
@@ -432,8 +434,8 @@ static void fill_missing(const double *fill, size_t count, size_t real_size, voi
 }
 
 /* A row of any type, over doubles on the stack. */
-static void gather_row(const cinch_data *data, size_t row, const double *offset, const double *scale, size_t step,
-                       size_t real_size, void *x)
+static void gather_row(const cinch_data *data, size_t row, const double *offset, const double *scale,
+                       size_t step, size_t real_size, void *x)
 {
     double values[BLOCK];
 
@@ -445,11 +447,12 @@ static void gather_row(const cinch_data *data, size_t row, const double *offset,
     }
 }
 
-void cn_data_gather(const cinch_data *data, const cn_scaler *scaler, const size_t *order, size_t first, size_t nrow,
-                    size_t stride, size_t real_size, void *x)
+void cn_data_gather(const cinch_data *data, const cn_scaler *scaler, const size_t *order, size_t first,
+                    size_t nrow, size_t stride, size_t real_size, void *x)
 {
     static const double zero = 0, one = 1;
-    const double *offset = scaler != NULL ? scaler->offset : &zero, *scale = scaler != NULL ? scaler->scale : &one;
+    const double *offset = scaler != NULL ? scaler->offset : &zero,
+                 *scale = scaler != NULL ? scaler->scale : &one;
     const size_t step = scaler != NULL && !scaler->uniform;
     cn_values_gather *gather = real_size == sizeof(float) ? cn_values_gatherer(data->array.type) : NULL;
 

@@ -6,10 +6,10 @@
 #include "format/format.h"
 
 struct cinch_data {
-    cn_array array;            /* sizes[0] rows of the chosen columns; columns and labels where there are any */
-    size_t features;           /* product of the other sizes, 1 where there are none */
-    bool borrowed;             /* array.values are the caller's */
-    char *source;              /* "iris.csv", for messages */
+    cn_array array;  /* sizes[0] rows of the chosen columns; columns and labels where there are any */
+    size_t features; /* product of the other sizes, 1 where there are none */
+    bool borrowed;   /* array.values are the caller's */
+    char *source;    /* "iris.csv", for messages */
 };
 
 /* One stored value as a double. */
@@ -27,10 +27,11 @@ const char *cn_data_feature(const cinch_data *data, size_t feature, char room[CN
 cinch_status cn_data_check(const cinch_data *data, size_t first, size_t nrow, bool missing_is_fine,
                            cinch_error *error);
 
-/* Gathers rows order[0..nrow) (NULL: first, first+1, ...) scaled: x[i][f] = (float)((value - offset) * scale), in
- * double until the end, a NaN as the scaler's fill. x is [nrow][stride]; real_size 4 or 8 says whether x holds
- * floats or doubles. A NULL scaler changes nothing. What lies between features and stride is left alone. */
-void cn_data_gather(const cinch_data *data, const cn_scaler *scaler, const size_t *order, size_t first, size_t nrow,
-                    size_t stride, size_t real_size, void *x);
+/* Gathers rows order[0..nrow) (NULL: first, first+1, ...) scaled: x[i][f] = (float)((value - offset) *
+ * scale), in double until the end, a NaN as the scaler's fill. x is [nrow][stride]; real_size 4 or 8 says
+ * whether x holds floats or doubles. A NULL scaler changes nothing. What lies between features and stride
+ * is left alone. */
+void cn_data_gather(const cinch_data *data, const cn_scaler *scaler, const size_t *order, size_t first,
+                    size_t nrow, size_t stride, size_t real_size, void *x);
 
 #endif

@@ -1,4 +1,5 @@
-/* Rows to a file: NPY as they lie in memory, or CSV with the shortest numbers that read back to the same value. */
+/* Rows to a file: NPY as they lie in memory, or CSV with the shortest numbers that read back to the same
+ * value. */
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
@@ -9,12 +10,12 @@
 #include "base/text.h"
 #include "data/data.h"
 
-/* ---- NPY -------------------------------------------------------------------------------------------------- */
+/* ---- NPY ----------------------------------------------------------------------------------------------- */
 
 static cinch_status save_npy(const cinch_data *data, const char *path, cinch_error *error)
 {
     const cn_array *array = &data->array;
-    cn_bytes pieces[2] = { { NULL, 0 }, { array->values, 0 } };
+    cn_bytes pieces[2] = {{NULL, 0}, {array->values, 0}};
     cinch_status status = cn_npy_header(array->type, array->shape, &pieces[0], error);
 
     if (status != CINCH_OK)
@@ -25,10 +26,10 @@ static cinch_status save_npy(const cinch_data *data, const char *path, cinch_err
     return status;
 }
 
-/* ---- CSV -------------------------------------------------------------------------------------------------- */
+/* ---- CSV ----------------------------------------------------------------------------------------------- */
 
-/* Whether a decimal of which `near` is the nearest double reads back as the float: it must lie between the middles
- * to the float's neighbours, which are doubles, and not on them. */
+/* Whether a decimal of which `near` is the nearest double reads back as the float: it must lie between the
+ * middles to the float's neighbours, which are doubles, and not on them. */
 static bool reads_back(float value, double near)
 {
     double below = nextafterf(value, -INFINITY), above = nextafterf(value, INFINITY);
@@ -58,15 +59,16 @@ static void add_decimal(cn_text *text, bool negative, uint64_t digits, int place
     cn_text_add_bytes(text, at, (size_t)(chars + sizeof chars - at));
 }
 
-/* The fewest of 6 to 9 digits that read back, without their last zeros: any decimal of 6 digits survives a float
- * and back, but for the subnormals, which begin with 1. Floats between 1e-5 and 1e6 are scaled to a whole number of
- * digits in double; of the others the C library makes the digits. */
+/* The fewest of 6 to 9 digits that read back, without their last zeros: any decimal of 6 digits survives a
+ * float and back, but for the subnormals, which begin with 1. Floats between 1e-5 and 1e6 are scaled to a
+ * whole number of digits in double; of the others the C library makes the digits. */
 static void add_float(cn_text *text, float value)
 {
-    static const double powers[] = { 1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14 };
+    static const double powers[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6, 1e7,
+                                    1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14};
     double magnitude = fabs((double)value);
     char chars[32];
-    int before = 1;            /* digits before the point; 0 and less: zeros behind it */
+    int before = 1; /* digits before the point; 0 and less: zeros behind it */
 
     if (magnitude >= 1e-5 && magnitude < 1e6) {
         while (before < 6 && magnitude >= powers[before])
@@ -121,8 +123,8 @@ static void add_value(cn_text *text, const cinch_data *data, size_t index)
 static void add_name(cn_text *text, const char *name)
 {
     size_t length = strlen(name);
-    bool plain = strpbrk(name, ",;\t\"\r\n") == NULL
-        && (length == 0 || (name[0] != ' ' && name[length - 1] != ' '));
+    bool plain =
+        strpbrk(name, ",;\t\"\r\n") == NULL && (length == 0 || (name[0] != ' ' && name[length - 1] != ' '));
 
     if (plain) {
         cn_text_add_bytes(text, name, length);
@@ -140,7 +142,7 @@ static void add_name(cn_text *text, const char *name)
 static cinch_status save_csv(const cinch_data *data, const char *path, cinch_error *error)
 {
     size_t rows = cinch_data_rows(data);
-    cn_text text = { 0 };
+    cn_text text = {0};
     cn_bytes piece;
 
     for (size_t f = 0; data->array.columns != NULL && f < data->features; f++) {
@@ -162,7 +164,7 @@ static cinch_status save_csv(const cinch_data *data, const char *path, cinch_err
     return status;
 }
 
-/* ---- Which ------------------------------------------------------------------------------------------------ */
+/* ---- Which --------------------------------------------------------------------------------------------- */
 
 static bool ends_in(const char *path, const char *ending)
 {

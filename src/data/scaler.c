@@ -14,7 +14,7 @@ static cinch_status allocate(cn_scaler *scaler, cn_scale kind, size_t features, 
 {
     size_t count = uniform ? 1 : features;
 
-    *scaler = (cn_scaler){ .kind = kind, .features = features, .uniform = uniform };
+    *scaler = (cn_scaler){.kind = kind, .features = features, .uniform = uniform};
     scaler->offset = cn_new(count, sizeof(double), error);
     scaler->scale = cn_new(count, sizeof(double), error);
     if (fill)
@@ -30,17 +30,17 @@ void cn_scaler_clear(cn_scaler *scaler)
     cn_free(scaler->offset);
     cn_free(scaler->scale);
     cn_free(scaler->fill);
-    *scaler = (cn_scaler){ .kind = CN_SCALE_AUTO };
+    *scaler = (cn_scaler){.kind = CN_SCALE_AUTO};
 }
 
-/* ---- Fitting ---------------------------------------------------------------------------------------------- */
+/* ---- Fitting ------------------------------------------------------------------------------------------- */
 
 /* The largest value of a type whose values `unit` brings to [0, 1] or [-1, 1]; 0 where that has no use. */
 static double type_maximum(cinch_type type)
 {
     static const double maxima[] = {
-        [CINCH_BOOL] = 1, [CINCH_U8] = 255, [CINCH_I8] = 127, [CINCH_U16] = 65535, [CINCH_I16] = 32767,
-        [CINCH_F16] = 1, [CINCH_F32] = 1, [CINCH_F64] = 1,
+        [CINCH_BOOL] = 1,    [CINCH_U8] = 255, [CINCH_I8] = 127, [CINCH_U16] = 65535,
+        [CINCH_I16] = 32767, [CINCH_F16] = 1,  [CINCH_F32] = 1,  [CINCH_F64] = 1,
     };
     return maxima[type];
 }
@@ -56,7 +56,7 @@ static cn_scale automatic_kind(const cinch_data *data)
 /* What is known of a feature; a NaN is left out. */
 typedef struct statistic {
     double count, minimum, maximum, mean;
-    double deviation;          /* of the population */
+    double deviation; /* of the population */
 } statistic;
 
 static void add_row(statistic *statistics, const double *values, size_t features)
@@ -71,10 +71,10 @@ static void add_row(statistic *statistics, const double *values, size_t features
     }
 }
 
-/* deviation = sqrt((sum of d^2 - (sum of d)^2 / n) / n) with d = x - mean: the second term takes out what rounding
- * left in the mean. Sums stand in `squares` and `rests` until the last row. */
-static void add_deviations(const statistic *statistics, const double *values, size_t features, double *squares,
-                           double *rests)
+/* deviation = sqrt((sum of d^2 - (sum of d)^2 / n) / n) with d = x - mean: the second term takes out what
+ * rounding left in the mean. Sums stand in `squares` and `rests` until the last row. */
+static void add_deviations(const statistic *statistics, const double *values, size_t features,
+                           double *squares, double *rests)
 {
     for (size_t f = 0; f < features; f++) {
         double d = isnan(values[f]) ? 0 : values[f] - statistics[f].mean;
@@ -90,7 +90,7 @@ static void measure(statistic *statistics, const cinch_data *data, size_t nrow, 
     double *values = work, *squares = work + features, *rests = squares + features;
 
     for (size_t f = 0; f < features; f++)
-        statistics[f] = (statistic){ 0, INFINITY, -INFINITY, 0, 0 };
+        statistics[f] = (statistic){0, INFINITY, -INFINITY, 0, 0};
     for (size_t row = 0; row < nrow; row++) {
         cn_data_values(data, row * features, features, values);
         add_row(statistics, values, features);
@@ -129,8 +129,8 @@ static cinch_status set_features(cn_scaler *scaler, const statistic *statistics,
     for (size_t f = 0; f < scaler->features; f++) {
         size_t at = scaler->uniform ? 0 : f;
         if (statistics[f].count == 0)
-            return cn_fail(error, CINCH_BAD_INPUT, "%s: %s has no values: leave it out (see --columns)", data->source,
-                           cn_data_feature(data, f, name));
+            return cn_fail(error, CINCH_BAD_INPUT, "%s: %s has no values: leave it out (see --columns)",
+                           data->source, cn_data_feature(data, f, name));
         if (!scaler->uniform)
             set_feature(scaler, f, &statistics[f]);
         if (!isfinite(scaler->offset[at]) || !isfinite(scaler->scale[at]))
@@ -168,9 +168,10 @@ cinch_status cn_scaler_fit(cn_scaler *scaler, cn_scale kind, const cinch_data *d
         kind = automatic_kind(data);
     bool uniform = kind == CN_SCALE_NONE || kind == CN_SCALE_UNIT;
     if (kind == CN_SCALE_UNIT && maximum == 0)
-        return cn_fail(error, CINCH_BAD_INPUT,
-                       "%s: scale = unit has no use for %s, whose values need not fill their type; say scale = minmax",
-                       data->source, cinch_type_name(data->array.type));
+        return cn_fail(
+            error, CINCH_BAD_INPUT,
+            "%s: scale = unit has no use for %s, whose values need not fill their type; say scale = minmax",
+            data->source, cinch_type_name(data->array.type));
 
     cinch_status status = allocate(scaler, kind, data->features, uniform, fill, error);
     if (status == CINCH_OK && uniform)
@@ -182,7 +183,7 @@ cinch_status cn_scaler_fit(cn_scaler *scaler, cn_scale kind, const cinch_data *d
     return status;
 }
 
-/* ---- Undoing ---------------------------------------------------------------------------------------------- */
+/* ---- Undoing ------------------------------------------------------------------------------------------- */
 
 void cn_scaler_invert(const cn_scaler *scaler, size_t nrow, const float *scaled, size_t stride, float *values)
 {
@@ -196,7 +197,7 @@ void cn_scaler_invert(const cn_scaler *scaler, size_t nrow, const float *scaled,
     }
 }
 
-/* ---- As JSON ---------------------------------------------------------------------------------------------- */
+/* ---- As JSON ------------------------------------------------------------------------------------------- */
 
 static void add_numbers(cn_text *text, const char *name, const double *numbers, size_t count)
 {
@@ -212,7 +213,7 @@ static void add_numbers(cn_text *text, const char *name, const double *numbers, 
 char *cn_scaler_print(const cn_scaler *scaler, cinch_error *error)
 {
     size_t count = scaler->uniform ? 1 : scaler->features;
-    cn_text text = { 0 };
+    cn_text text = {0};
 
     cn_text_add(&text, "{\"kind\":\"%s\"", cn_scale_names[scaler->kind]);
     add_numbers(&text, "offset", scaler->offset, count);
@@ -236,11 +237,12 @@ static cinch_status read_kind(json_t *json, cn_scale *kind, cinch_error *error)
     return cn_fail(error, CINCH_BAD_INPUT, "scaler: kind \"%.40s\" is unknown", text != NULL ? text : "");
 }
 
-static cinch_status read_numbers(json_t *json, const char *name, double *numbers, size_t count, cinch_error *error)
+static cinch_status read_numbers(json_t *json, const char *name, double *numbers, size_t count,
+                                 cinch_error *error)
 {
     if (json_array_size(json) != count)
-        return cn_fail(error, CINCH_BAD_INPUT, "scaler: %s has %zu numbers, not %zu", name, json_array_size(json),
-                       count);
+        return cn_fail(error, CINCH_BAD_INPUT, "scaler: %s has %zu numbers, not %zu", name,
+                       json_array_size(json), count);
     for (size_t i = 0; i < count; i++) {
         json_t *number = json_array_get(json, i);
         if (!json_is_number(number))
@@ -261,7 +263,8 @@ static cinch_status read_scaler(cn_scaler *scaler, json_t *root, size_t features
     if (status != CINCH_OK)
         return status;
     if (count != 1 && count != features)
-        return cn_fail(error, CINCH_BAD_INPUT, "scaler: offset has %zu numbers, neither 1 nor %zu", count, features);
+        return cn_fail(error, CINCH_BAD_INPUT, "scaler: offset has %zu numbers, neither 1 nor %zu", count,
+                       features);
     if (json_object_size(root) != (fill != NULL ? 4 : 3))
         return cn_fail(error, CINCH_BAD_INPUT, "scaler: has other keys than kind, offset, scale and fill");
     status = allocate(scaler, kind, features, count == 1, fill != NULL, error);
@@ -279,7 +282,7 @@ cinch_status cn_scaler_parse(cn_scaler *scaler, const char *json, size_t feature
     size_t length = strlen(json);
     json_t *root = NULL;
 
-    *scaler = (cn_scaler){ .kind = CN_SCALE_AUTO };
+    *scaler = (cn_scaler){.kind = CN_SCALE_AUTO};
     cinch_status status = cn_json_parse(json, length, length, "scaler", &cn_limits_standard, &root, error);
     if (status == CINCH_OK)
         status = read_scaler(scaler, root, features, error);
@@ -289,4 +292,4 @@ cinch_status cn_scaler_parse(cn_scaler *scaler, const char *json, size_t feature
     return status;
 }
 
-const char *const cn_scale_names[] = { "auto", "none", "unit", "minmax", "standard", NULL };
+const char *const cn_scale_names[] = {"auto", "none", "unit", "minmax", "standard", NULL};

@@ -1,5 +1,5 @@
-/* Loops over values of one type, written so that the compiler makes vectors of them. A product and a difference,
- * each rounded in double: no instruction set gives other bits. */
+/* Loops over values of one type, written so that the compiler makes vectors of them. A product and a
+ * difference, each rounded in double: no instruction set gives other bits. */
 #include "data/values.h"
 
 #include <math.h>
@@ -27,12 +27,12 @@ static double half_value(uint16_t half)
     return half & 0x8000 ? -value : value;
 }
 
-#define READER(name, ctype)                                                                                     \
-    CN_CLONES static void read_##name(const void *stored, size_t count, double *restrict values)                \
-    {                                                                                                           \
-        const ctype *from = stored;                                                                             \
-        for (size_t i = 0; i < count; i++)                                                                      \
-            values[i] = (double)from[i];                                                                        \
+#define READER(name, ctype)                                                                                  \
+    CN_CLONES static void read_##name(const void *stored, size_t count, double *restrict values)             \
+    {                                                                                                        \
+        const ctype *from = stored;                                                                          \
+        for (size_t i = 0; i < count; i++)                                                                   \
+            values[i] = (double)from[i];                                                                     \
     }
 
 READER(u8, uint8_t)
@@ -68,17 +68,17 @@ void cn_values_read(cinch_type type, const void *stored, size_t count, double *v
 }
 
 /* What is not finite has an exponent of ones. */
-#define FINITE(name, ctype, exponent)                                                                           \
-    CN_CLONES static bool finite_##name(const void *stored, size_t count)                                       \
-    {                                                                                                           \
-        const unsigned char *from = stored;                                                                     \
-        ctype found = 0;                                                                                        \
-        for (size_t i = 0; i < count; i++) {                                                                    \
-            ctype bits;                                                                                         \
-            memcpy(&bits, from + i * sizeof bits, sizeof bits);                                                 \
-            found |= (bits & (exponent)) == (exponent);                                                         \
-        }                                                                                                       \
-        return found == 0;                                                                                      \
+#define FINITE(name, ctype, exponent)                                                                        \
+    CN_CLONES static bool finite_##name(const void *stored, size_t count)                                    \
+    {                                                                                                        \
+        const unsigned char *from = stored;                                                                  \
+        ctype found = 0;                                                                                     \
+        for (size_t i = 0; i < count; i++) {                                                                 \
+            ctype bits;                                                                                      \
+            memcpy(&bits, from + i * sizeof bits, sizeof bits);                                              \
+            found |= (bits & (exponent)) == (exponent);                                                      \
+        }                                                                                                    \
+        return found == 0;                                                                                   \
     }
 
 FINITE(f16, uint16_t, UINT16_C(0x7c00))
@@ -87,24 +87,24 @@ FINITE(f64, uint64_t, UINT64_C(0x7ff0000000000000))
 
 bool cn_values_finite(cinch_type type, const void *stored, size_t count)
 {
-    return type == CINCH_F16 ? finite_f16(stored, count)
-         : type == CINCH_F32 ? finite_f32(stored, count)
-                             : finite_f64(stored, count);
+    return type == CINCH_F16   ? finite_f16(stored, count)
+           : type == CINCH_F32 ? finite_f32(stored, count)
+                               : finite_f64(stored, count);
 }
 
-#define SCALER(name, ctype, real)                                                                               \
-    CN_CLONES static void scale_##name(const void *stored, size_t count, const double *offset,                  \
-                                       const double *scale, size_t step, real *restrict x)                      \
-    {                                                                                                           \
-        const ctype *from = stored;                                                                             \
-        if (step == 0) {                                                                                        \
-            const double only_offset = *offset, only_scale = *scale;                                            \
-            for (size_t i = 0; i < count; i++)                                                                  \
-                x[i] = (real)(((double)from[i] - only_offset) * only_scale);                                    \
-        } else {                                                                                                \
-            for (size_t i = 0; i < count; i++)                                                                  \
-                x[i] = (real)(((double)from[i] - offset[i]) * scale[i]);                                        \
-        }                                                                                                       \
+#define SCALER(name, ctype, real)                                                                            \
+    CN_CLONES static void scale_##name(const void *stored, size_t count, const double *offset,               \
+                                       const double *scale, size_t step, real *restrict x)                   \
+    {                                                                                                        \
+        const ctype *from = stored;                                                                          \
+        if (step == 0) {                                                                                     \
+            const double only_offset = *offset, only_scale = *scale;                                         \
+            for (size_t i = 0; i < count; i++)                                                               \
+                x[i] = (real)(((double)from[i] - only_offset) * only_scale);                                 \
+        } else {                                                                                             \
+            for (size_t i = 0; i < count; i++)                                                               \
+                x[i] = (real)(((double)from[i] - offset[i]) * scale[i]);                                     \
+        }                                                                                                    \
     }
 
 SCALER(u8, uint8_t, float)
@@ -112,8 +112,8 @@ SCALER(f32, float, float)
 SCALER(f64, double, float)
 SCALER(double, double, double)
 
-void cn_values_scale(const double *values, size_t count, const double *offset, const double *scale, size_t step,
-                     size_t real_size, void *x)
+void cn_values_scale(const double *values, size_t count, const double *offset, const double *scale,
+                     size_t step, size_t real_size, void *x)
 {
     if (real_size == sizeof(float))
         scale_f64(values, count, offset, scale, step, x);
@@ -124,7 +124,7 @@ void cn_values_scale(const double *values, size_t count, const double *offset, c
 cn_values_gather *cn_values_gatherer(cinch_type type)
 {
     return type == CINCH_BOOL || type == CINCH_U8 ? scale_u8
-         : type == CINCH_F32                      ? scale_f32
-         : type == CINCH_F64                      ? scale_f64
+           : type == CINCH_F32                    ? scale_f32
+           : type == CINCH_F64                    ? scale_f64
                                                   : NULL;
 }

@@ -11,8 +11,8 @@ void cn_values_read(cinch_type type, const void *stored, size_t count, double *v
 bool cn_values_finite(cinch_type type, const void *stored, size_t count);
 
 /* x[i] = (values[i] - offset[i * step]) * scale[i * step], rounded once, step 0 or 1. */
-void cn_values_scale(const double *values, size_t count, const double *offset, const double *scale, size_t step,
-                     size_t real_size, void *x);
+void cn_values_scale(const double *values, size_t count, const double *offset, const double *scale,
+                     size_t step, size_t real_size, void *x);
 
 /* Read and scale in one, to floats, for the types that training meets most; NULL for the others. */
 typedef void cn_values_gather(const void *stored, size_t count, const double *offset, const double *scale,

@@ -36,8 +36,8 @@ static inline void cn_swap_values(void *values, size_t count, size_t size)
     }
 }
 
-/* The values that lie in `bytes` from `at` to the end, brought to the host's byte order (`native` says that they
- * are in it) and moved to the front where they are not aligned to their size. */
+/* The values that lie in `bytes` from `at` to the end, brought to the host's byte order (`native` says
+ * that they are in it) and moved to the front where they are not aligned to their size. */
 static inline void *cn_values_in_place(cn_bytes *bytes, size_t at, size_t size, bool native)
 {
     size_t nbytes = bytes->nbytes - at;

@@ -21,8 +21,8 @@ void cn_array_clear(cn_array *array)
 size_t cn_type_size(cinch_type type)
 {
     static const size_t sizes[] = {
-        [CINCH_BOOL] = 1, [CINCH_U8] = 1, [CINCH_I8] = 1, [CINCH_U16] = 2, [CINCH_I16] = 2, [CINCH_U32] = 4,
-        [CINCH_I32] = 4, [CINCH_U64] = 8, [CINCH_I64] = 8, [CINCH_F16] = 2, [CINCH_F32] = 4, [CINCH_F64] = 8,
+        [CINCH_BOOL] = 1, [CINCH_U8] = 1,  [CINCH_I8] = 1,  [CINCH_U16] = 2, [CINCH_I16] = 2, [CINCH_U32] = 4,
+        [CINCH_I32] = 4,  [CINCH_U64] = 8, [CINCH_I64] = 8, [CINCH_F16] = 2, [CINCH_F32] = 4, [CINCH_F64] = 8,
     };
     return sizes[type];
 }
@@ -37,7 +37,7 @@ bool cn_shape_nbytes(cinch_shape shape, size_t value_size, size_t *nbytes)
     return true;
 }
 
-/* ---- Files that are known only to be refused -------------------------------------------------------------- */
+/* ---- Files that are known only to be refused ----------------------------------------------------------- */
 
 typedef struct foreign {
     size_t offset, nbytes;
@@ -46,20 +46,24 @@ typedef struct foreign {
 } foreign;
 
 static const foreign foreign_files[] = {
-    { 0, 8, "\x89HDF\r\n\x1a\n", "an HDF5 file, which is not read; save the array as NPY with numpy.save" },
-    { 0, 4, "PK\3\4", "a zip file (an npz, or a PyTorch file), which is not read; save the one array as NPY with "
-                      "numpy.save" },
-    { 0, 4, "PK\5\6", "an empty zip file" },
-    { 0, 8, "\x89PNG\r\n\x1a\n", "a PNG picture, which is not read; save the pixels as NPY with numpy.save" },
-    { 0, 3, "\xff\xd8\xff", "a JPEG picture, which is not read; save the pixels as NPY with numpy.save" },
-    { 0, 6, "\xfd" "7zXZ\0", "packed by xz; unpack it, or pack it with gzip" },
-    { 0, 3, "BZh", "packed by bzip2; unpack it, or pack it with gzip" },
-    { 0, 4, "\x28\xb5\x2f\xfd", "packed by zstd; unpack it, or pack it with gzip" },
-    { 0, 2, "\x1f\x8b", "gzipped twice; unpack it once" },
-    { 0, 4, "PAR1", "a Parquet file, which is not read; save the table as CSV" },
-    { 0, 2, "\xff\xfe", "UTF-16 text; save it as UTF-8" },
-    { 0, 2, "\xfe\xff", "UTF-16 text; save it as UTF-8" },
-    { 257, 5, "ustar", "a tar archive; unpack it and name the one file inside" },
+    {0, 8, "\x89HDF\r\n\x1a\n", "an HDF5 file, which is not read; save the array as NPY with numpy.save"},
+    {0, 4, "PK\3\4",
+     "a zip file (an npz, or a PyTorch file), which is not read; save the one array as NPY with "
+     "numpy.save"},
+    {0, 4, "PK\5\6", "an empty zip file"},
+    {0, 8, "\x89PNG\r\n\x1a\n", "a PNG picture, which is not read; save the pixels as NPY with numpy.save"},
+    {0, 3, "\xff\xd8\xff", "a JPEG picture, which is not read; save the pixels as NPY with numpy.save"},
+    {0, 6,
+     "\xfd"
+     "7zXZ\0",
+     "packed by xz; unpack it, or pack it with gzip"},
+    {0, 3, "BZh", "packed by bzip2; unpack it, or pack it with gzip"},
+    {0, 4, "\x28\xb5\x2f\xfd", "packed by zstd; unpack it, or pack it with gzip"},
+    {0, 2, "\x1f\x8b", "gzipped twice; unpack it once"},
+    {0, 4, "PAR1", "a Parquet file, which is not read; save the table as CSV"},
+    {0, 2, "\xff\xfe", "UTF-16 text; save it as UTF-8"},
+    {0, 2, "\xfe\xff", "UTF-16 text; save it as UTF-8"},
+    {257, 5, "ustar", "a tar archive; unpack it and name the one file inside"},
 };
 
 static bool is_pickle(const unsigned char *head, size_t nbytes)
@@ -77,29 +81,32 @@ static bool is_safetensors(const unsigned char *head, size_t nbytes)
 static cinch_status refuse(const char *source, const unsigned char *head, size_t nbytes, cinch_error *error)
 {
     return cn_fail(error, CINCH_BAD_INPUT,
-                   "%s: begins with bytes %02x %02x %02x %02x: neither IDX, NPY nor CSV, gzipped or not", source,
-                   head[0], nbytes > 1 ? head[1] : 0, nbytes > 2 ? head[2] : 0, nbytes > 3 ? head[3] : 0);
+                   "%s: begins with bytes %02x %02x %02x %02x: neither IDX, NPY nor CSV, gzipped or not",
+                   source, head[0], nbytes > 1 ? head[1] : 0, nbytes > 2 ? head[2] : 0,
+                   nbytes > 3 ? head[3] : 0);
 }
 
 static cinch_status refuse_foreign(const char *source, const unsigned char *head, size_t nbytes,
                                    cinch_error *error)
 {
     if (is_pickle(head, nbytes))
-        return cn_fail(error, CINCH_BAD_INPUT,
-                       "%s: is a Python pickle, which can run code and is not read; make an NPY of it: python3 -c "
-                       "\"import numpy, pickle; numpy.save('data.npy', pickle.load(open('data.pkl', 'rb')))\"",
-                       source);
+        return cn_fail(
+            error, CINCH_BAD_INPUT,
+            "%s: is a Python pickle, which can run code and is not read; make an NPY of it: python3 -c "
+            "\"import numpy, pickle; numpy.save('data.npy', pickle.load(open('data.pkl', 'rb')))\"",
+            source);
     if (is_safetensors(head, nbytes))
         return cn_fail(error, CINCH_BAD_INPUT, "%s: is a safetensors file (a model), not rows", source);
     for (size_t i = 0; i < sizeof foreign_files / sizeof foreign_files[0]; i++) {
         const foreign *file = &foreign_files[i];
-        if (nbytes >= file->offset + file->nbytes && memcmp(head + file->offset, file->magic, file->nbytes) == 0)
+        if (nbytes >= file->offset + file->nbytes &&
+            memcmp(head + file->offset, file->magic, file->nbytes) == 0)
             return cn_fail(error, CINCH_BAD_INPUT, "%s: is %s", source, file->what);
     }
     return CINCH_OK;
 }
 
-/* ---- Reading ---------------------------------------------------------------------------------------------- */
+/* ---- Reading ------------------------------------------------------------------------------------------- */
 
 static const cn_format *find_format(const unsigned char *head, size_t nbytes, bool last)
 {
@@ -133,7 +140,7 @@ static const cn_format *choose_format(const unsigned char *head, size_t nbytes, 
 static cinch_status unpack(cn_bytes *bytes, const unsigned char *head, size_t nhead, const cn_format *format,
                            const cn_format_options *options, cinch_error *error)
 {
-    cn_bytes plain = { NULL, 0 };
+    cn_bytes plain = {NULL, 0};
     size_t claimed = 0;
     cinch_status status = format->claim(head, nhead, options, &claimed, error);
 
@@ -171,10 +178,11 @@ static cinch_status read_bytes(cn_bytes *bytes, const cn_format_options *options
     return format->parse(bytes, options, array, error);
 }
 
-cinch_status cn_array_read(const char *path, const cn_format_options *given, cn_array *array, cinch_error *error)
+cinch_status cn_array_read(const char *path, const cn_format_options *given, cn_array *array,
+                           cinch_error *error)
 {
     cn_format_options options = *given;
-    cn_bytes bytes = { NULL, 0 };
+    cn_bytes bytes = {NULL, 0};
 
     memset(array, 0, sizeof *array);
     if (options.source == NULL)

@@ -1,9 +1,9 @@
 /* File formats of arrays and tables: bytes to structures, with no idea of models.
  *
- * A parser takes the bytes that are there, never a stream, and trusts none of them: magic, version, every claimed
- * size against the bytes present and against the limits, then it allocates, reads, and refuses what is left over.
- * Each format is one file format_NAME.c that ends in `const cn_format cn_format_NAME`.
- */
+ * A parser takes the bytes that are there, never a stream, and trusts none of them: magic, version, every
+ * claimed size against the bytes present and against the limits, then it allocates, reads, and refuses
+ * what is left over. Each format is one file format_NAME.c that ends in `const cn_format cn_format_NAME`.
+ * / */
 #ifndef CN_FORMAT_FORMAT_H
 #define CN_FORMAT_FORMAT_H
 
@@ -13,8 +13,8 @@
 /* What a file may ask for at most. One struct, so that a flag can loosen a limit and a file never can. */
 typedef struct cn_limits {
     size_t rank, name_bytes, header_bytes, json_depth, layers, columns;
-    size_t file_bytes;         /* of a file as stored, and of one inflated */
-    size_t free_bytes;         /* what may be allocated on a claim alone, beyond the bytes present */
+    size_t file_bytes; /* of a file as stored, and of one inflated */
+    size_t free_bytes; /* what may be allocated on a claim alone, beyond the bytes present */
 } cn_limits;
 
 /* 8, 1 KB, 16 MB, 64, 10000, 1 million columns, 64 GiB, 64 MB */
@@ -24,13 +24,13 @@ extern const cn_limits cn_limits_standard;
 typedef struct cn_array {
     cinch_type type;
     cinch_shape shape;
-    void *values;              /* owned; may point into `bytes`; aligned for its type */
-    cn_bytes bytes;            /* the file's bytes where values lie inside them, else empty */
-    bool table;                /* from a text table: the options' columns and label have been applied */
-    char **columns;            /* names of a table's columns, [shape.sizes[1]], one block; NULL: there are none */
-    size_t first_line;         /* of a text table: the line of row 0, for messages; 0: rows are not lines */
-    int32_t *labels;           /* a label column's class of each row, -1 where it is missing; NULL for none */
-    char **classes;            /* the classes' names (numbers as text), sorted, one block; NULL for none */
+    void *values;      /* owned; may point into `bytes`; aligned for its type */
+    cn_bytes bytes;    /* the file's bytes where values lie inside them, else empty */
+    bool table;        /* from a text table: the options' columns and label have been applied */
+    char **columns;    /* names of a table's columns, [shape.sizes[1]], one block; NULL: there are none */
+    size_t first_line; /* of a text table: the line of row 0, for messages; 0: rows are not lines */
+    int32_t *labels;   /* a label column's class of each row, -1 where it is missing; NULL for none */
+    char **classes;    /* the classes' names (numbers as text), sorted, one block; NULL for none */
     size_t nclass;
 } cn_array;
 
@@ -41,36 +41,39 @@ bool cn_shape_nbytes(cinch_shape shape, size_t value_size, size_t *nbytes);
 
 typedef struct cn_format_options {
     const cn_limits *limits;
-    const char *source;        /* the file's name, for messages */
-    const char *label;         /* a text table's column (name or index) that is a class, not a feature; NULL: none */
-    const char *columns;       /* "a,b,3-5": the feature columns of a text table to read; NULL: all but the label */
-    bool missing_is_nan;       /* else an empty or NA cell is refused */
+    const char *source; /* the file's name, for messages */
+    const char *label;  /* a text table's column (name or index) that is a class, not a feature; NULL: none */
+    const char *columns; /* "a,b,3-5": the feature columns of a text table to read; NULL: all but the label */
+    bool missing_is_nan; /* else an empty or NA cell is refused */
 } cn_format_options;
 
 typedef struct cn_format {
-    const char *name;          /* "npy" */
-    bool last;                 /* asked only when all others said no: any text may be CSV */
+    const char *name; /* "npy" */
+    bool last;        /* asked only when all others said no: any text may be CSV */
     /* Whether a file that begins so (head: at most 512 bytes) is this format. */
     bool (*probe)(const unsigned char *head, size_t nbytes);
-    /* The bytes that a whole file beginning so must have, 0 where the head does not say (CSV): inflating stops
-     * one byte after. */
+    /* The bytes that a whole file beginning so must have, 0 where the head does not say (CSV): inflating
+     * stops one byte after. */
     cinch_status (*claim)(const unsigned char *head, size_t nbytes, const cn_format_options *options,
                           size_t *claimed, cinch_error *error);
     /* Takes the bytes over where it can use them in place (and empties `bytes`), else leaves them, perhaps
      * changed. The array is empty before, and after a failure. */
-    cinch_status (*parse)(cn_bytes *bytes, const cn_format_options *options, cn_array *array, cinch_error *error);
+    cinch_status (*parse)(cn_bytes *bytes, const cn_format_options *options, cn_array *array,
+                          cinch_error *error);
 } cn_format;
 
-extern const cn_format *const cn_formats[];   /* NULL-terminated, made by the build */
+extern const cn_format *const cn_formats[]; /* NULL-terminated, made by the build */
 
-/* Reads a file ("-": standard input) of any format in the table, gzipped or not. The first thing that does not fit
- * is said with the file's name; a pickle or an HDF5, zip or PNG file is named as what it is, with what to do. A
- * NULL options->source is the path itself. */
-cinch_status cn_array_read(const char *path, const cn_format_options *options, cn_array *array, cinch_error *error);
+/* Reads a file ("-": standard input) of any format in the table, gzipped or not. The first thing that does
+ * not fit is said with the file's name; a pickle or an HDF5, zip or PNG file is named as what it is, with
+ * what to do. A NULL options->source is the path itself. */
+cinch_status cn_array_read(const char *path, const cn_format_options *options, cn_array *array,
+                           cinch_error *error);
 
-/* gzip, of one member or several (RFC 1952), checksums checked. `head` is what the file begins with once inflated.
- * `inflate` gives a file that claims `claimed` bytes (0: says nothing) whole and refuses one that holds fewer or
- * more. A claim beyond options->limits->free_bytes is measured by inflating before anything is allocated. */
+/* gzip, of one member or several (RFC 1952), checksums checked. `head` is what the file begins with once
+ * inflated. `inflate` gives a file that claims `claimed` bytes (0: says nothing) whole and refuses one
+ * that holds fewer or more. A claim beyond options->limits->free_bytes is measured by inflating before
+ * anything is allocated. */
 bool cn_gzip_probe(const unsigned char *head, size_t nbytes);
 cinch_status cn_gzip_head(const cn_bytes *packed, unsigned char *head, size_t room, size_t *nbytes,
                           const cn_format_options *options, cinch_error *error);

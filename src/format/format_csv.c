@@ -1,7 +1,8 @@
-/* CSV (RFC 4180, and what programs write): numbers in rows, a header or none, separated by ',', ';' or tab.
+/* CSV (RFC 4180, and what programs write): numbers in rows, a header or none, separated by ',', ';' or
+ * tab.
  *
- * Two passes over the text: the first counts rows and checks that each has the same number of cells, so that the
- * second can write straight into arrays of the right size. */
+ * Two passes over the text: the first counts rows and checks that each has the same number of cells, so
+ * that the second can write straight into arrays of the right size. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,19 +12,19 @@
 #include "format/format.h"
 #include "format/table.h"
 
-/* ---- Cells ------------------------------------------------------------------------------------------------ */
+/* ---- Cells --------------------------------------------------------------------------------------------- */
 
 typedef struct cursor {
     const char *at, *end;
-    size_t line;               /* of what is at `at`, from 1 */
+    size_t line; /* of what is at `at`, from 1 */
     char separator;
 } cursor;
 
 typedef struct csv_cell {
     const char *chars;
-    size_t length;             /* without the blanks and quotes around */
-    bool quoted;               /* doubled quotes inside stand for one */
-    bool last;                 /* of its row */
+    size_t length; /* without the blanks and quotes around */
+    bool quoted;   /* doubled quotes inside stand for one */
+    bool last;     /* of its row */
 } csv_cell;
 
 static bool is_blank(const cursor *in, char c)
@@ -126,7 +127,7 @@ static bool copy_cell(const csv_cell *cell, char *text, size_t room)
 
 static bool is_missing(const csv_cell *cell)
 {
-    static const char *const words[] = { "", "NA", "NaN", "nan", "N/A", "null", "?" };
+    static const char *const words[] = {"", "NA", "NaN", "nan", "N/A", "null", "?"};
 
     if (cell->length > 4)
         return false;
@@ -146,21 +147,21 @@ static bool read_number(const csv_cell *cell, double *value)
     return copy_cell(cell, text, sizeof text) && cn_text_number(text, value) && isfinite(*value);
 }
 
-/* ---- The table as a whole --------------------------------------------------------------------------------- */
+/* ---- The table as a whole ------------------------------------------------------------------------------ */
 
 typedef struct csv_table {
     const cn_format_options *options;
-    cursor first;              /* at the first row of numbers */
+    cursor first; /* at the first row of numbers */
     size_t rows, columns;
-    bool whole_lines;          /* row i is line first.line + i */
-    char **names;              /* NULL without a header */
-    size_t *chosen, nchosen;   /* the feature columns, in their order */
-    size_t *target;            /* [columns] 1 + a column's place among the features; 0 for none */
-    size_t label;              /* the label's column; `columns` for none */
-    cn_label *labels;          /* [rows] */
-    size_t *label_at;          /* [rows] where each label begins in label_text; SIZE_MAX where it is missing */
+    bool whole_lines;        /* row i is line first.line + i */
+    char **names;            /* NULL without a header */
+    size_t *chosen, nchosen; /* the feature columns, in their order */
+    size_t *target;          /* [columns] 1 + a column's place among the features; 0 for none */
+    size_t label;            /* the label's column; `columns` for none */
+    cn_label *labels;        /* [rows] */
+    size_t *label_at;        /* [rows] where each label begins in label_text; SIZE_MAX where it is missing */
     cn_text label_text;
-    bool numeric;              /* so far all labels are numbers */
+    bool numeric; /* so far all labels are numbers */
 } csv_table;
 
 static void clear_table(csv_table *table)
@@ -176,8 +177,8 @@ static void clear_table(csv_table *table)
 /* The character that stands most often between the quotes of the first line. */
 static char find_separator(const cursor *first)
 {
-    static const char separators[] = { ',', ';', '\t' };
-    size_t counts[sizeof separators] = { 0 }, best = 0;
+    static const char separators[] = {',', ';', '\t'};
+    size_t counts[sizeof separators] = {0}, best = 0;
     bool quoted = false;
 
     for (const char *at = first->at; at < first->end && (quoted || !is_line_end(*at)); at++) {
@@ -198,7 +199,7 @@ static cinch_status find_text(const cn_bytes *bytes, csv_table *table, cinch_err
 {
     cursor *in = &table->first;
 
-    *in = (cursor){ (const char *)bytes->data, (const char *)bytes->data + bytes->nbytes, 1, ',' };
+    *in = (cursor){(const char *)bytes->data, (const char *)bytes->data + bytes->nbytes, 1, ','};
     if (memchr(bytes->data, '\0', bytes->nbytes) != NULL)
         return cn_fail(error, CINCH_BAD_INPUT, "%s: is not text: it has a NUL byte", table->options->source);
     if (bytes->nbytes >= 3 && memcmp(bytes->data, "\xEF\xBB\xBF", 3) == 0)
@@ -230,7 +231,7 @@ static bool skip_blank_line(cursor *in, size_t columns)
 static cinch_status count_cells(cursor *in, const csv_table *table, size_t *count, cinch_error *error)
 {
     const cn_format_options *options = table->options;
-    csv_cell cell = { .last = false };
+    csv_cell cell = {.last = false};
 
     for (*count = 0; !cell.last; ++*count) {
         cinch_status status = next_cell(in, &cell, options->source, error);
@@ -238,8 +239,8 @@ static cinch_status count_cells(cursor *in, const csv_table *table, size_t *coun
             return status;
     }
     if (*count > options->limits->columns)
-        return cn_fail(error, CINCH_BAD_INPUT, "%s: %zu columns; at most %zu are read", options->source, *count,
-                       options->limits->columns);
+        return cn_fail(error, CINCH_BAD_INPUT, "%s: %zu columns; at most %zu are read", options->source,
+                       *count, options->limits->columns);
     return CINCH_OK;
 }
 
@@ -267,9 +268,9 @@ static cinch_status count_rows(csv_table *table, cinch_error *error)
     return CINCH_OK;
 }
 
-/* ---- The header ------------------------------------------------------------------------------------------- */
+/* ---- The header ---------------------------------------------------------------------------------------- */
 
-enum { HEADER_LINES = 100 };   /* looked at below a first line, while their cells are missing */
+enum { HEADER_LINES = 100 }; /* looked at below a first line, while their cells are missing */
 
 /* Holds a line against the first one. `header`: some cell of the first is not a number where this one's is.
  * `open`: some cell that is missing here could still tell. */
@@ -278,7 +279,7 @@ static cinch_status compare_lines(const csv_table *table, cursor *lower, bool *h
 {
     const char *source = table->options->source;
     cursor upper = table->first;
-    csv_cell name = { .last = false }, number = { .last = false };
+    csv_cell name = {.last = false}, number = {.last = false};
     double value;
 
     *header = *open = false;
@@ -300,7 +301,7 @@ static cinch_status compare_lines(const csv_table *table, cursor *lower, bool *h
 static cinch_status detect_names(const csv_table *table, bool *header, cinch_error *error)
 {
     cursor in = table->first;
-    csv_cell cell = { .last = false };
+    csv_cell cell = {.last = false};
     double value;
 
     *header = true;
@@ -329,7 +330,8 @@ static cinch_status detect_header(const csv_table *table, cursor second, bool *h
     return CINCH_OK;
 }
 
-/* Names and pointers to them in one block. Unquoting only shortens, so that the line's bytes are room enough. */
+/* Names and pointers to them in one block. Unquoting only shortens, so that the line's bytes are room
+ * enough. */
 static cinch_status read_names(csv_table *table, size_t line_bytes, cinch_error *error)
 {
     const cn_format_options *options = table->options;
@@ -337,8 +339,8 @@ static cinch_status read_names(csv_table *table, size_t line_bytes, cinch_error 
     size_t nbytes;
     csv_cell cell;
 
-    if (!cn_multiply(table->columns, sizeof *table->names, &nbytes)
-        || !cn_add(nbytes, line_bytes + table->columns, &nbytes))
+    if (!cn_multiply(table->columns, sizeof *table->names, &nbytes) ||
+        !cn_add(nbytes, line_bytes + table->columns, &nbytes))
         return cn_fail(error, CINCH_MEMORY, "%s: its header is too long", options->source);
     table->names = cn_new(nbytes, 1, error);
     if (table->names == NULL)
@@ -375,7 +377,7 @@ static cinch_status read_header(csv_table *table, cinch_error *error)
     return status;
 }
 
-/* ---- Columns ---------------------------------------------------------------------------------------------- */
+/* ---- Columns ------------------------------------------------------------------------------------------- */
 
 static cinch_status choose_all_but_label(csv_table *table, cinch_error *error)
 {
@@ -392,7 +394,7 @@ static cinch_status choose_all_but_label(csv_table *table, cinch_error *error)
 static cinch_status choose_columns(csv_table *table, cinch_error *error)
 {
     const cn_format_options *options = table->options;
-    cn_columns columns = { options->source, table->names, table->columns };
+    cn_columns columns = {options->source, table->names, table->columns};
     cinch_status status = CINCH_OK;
 
     table->label = table->columns;
@@ -412,7 +414,7 @@ static cinch_status choose_columns(csv_table *table, cinch_error *error)
     return CINCH_OK;
 }
 
-/* ---- Rows ------------------------------------------------------------------------------------------------- */
+/* ---- Rows ---------------------------------------------------------------------------------------------- */
 
 /* `column "width"`, or `column 3` where there are no names. */
 static const char *column_text(const csv_table *table, size_t column, char room[96])
@@ -437,14 +439,14 @@ static cinch_status refuse_cell(const csv_table *table, const csv_cell *cell, si
     if (cell->length == 0)
         return cn_fail(error, CINCH_BAD_INPUT, "%s:%zu: %s is empty (see --missing)", source, line, where);
     if (is_missing(cell))
-        return cn_fail(error, CINCH_BAD_INPUT, "%s:%zu: %s is missing: \"%s\" (see --missing)", source, line, where,
-                       text);
-    return cn_fail(error, CINCH_BAD_INPUT, "%s:%zu: %s: \"%s%s\" is not a number (see --columns and --label)", source,
-                   line, where, text, whole ? "" : "...");
+        return cn_fail(error, CINCH_BAD_INPUT, "%s:%zu: %s is missing: \"%s\" (see --missing)", source, line,
+                       where, text);
+    return cn_fail(error, CINCH_BAD_INPUT, "%s:%zu: %s: \"%s%s\" is not a number (see --columns and --label)",
+                   source, line, where, text, whole ? "" : "...");
 }
 
-static cinch_status take_number(const csv_table *table, const csv_cell *cell, size_t line, size_t column, double *value,
-                                cinch_error *error)
+static cinch_status take_number(const csv_table *table, const csv_cell *cell, size_t line, size_t column,
+                                double *value, cinch_error *error)
 {
     if (read_number(cell, value))
         return CINCH_OK;
@@ -455,7 +457,8 @@ static cinch_status take_number(const csv_table *table, const csv_cell *cell, si
 }
 
 /* Keeps the label's text; its class is known when all are read. */
-static cinch_status take_label(csv_table *table, const csv_cell *cell, size_t line, size_t row, cinch_error *error)
+static cinch_status take_label(csv_table *table, const csv_cell *cell, size_t line, size_t row,
+                               cinch_error *error)
 {
     char text[NUMBER_ROOM];
     double number = 0;
@@ -463,10 +466,11 @@ static cinch_status take_label(csv_table *table, const csv_cell *cell, size_t li
     table->label_at[row] = SIZE_MAX;
     table->labels[row].row = row;
     if (is_missing(cell))
-        return table->options->missing_is_nan ? CINCH_OK : refuse_cell(table, cell, line, table->label, error);
+        return table->options->missing_is_nan ? CINCH_OK
+                                              : refuse_cell(table, cell, line, table->label, error);
     if (!copy_cell(cell, text, sizeof text))
-        return cn_fail(error, CINCH_BAD_INPUT, "%s:%zu: the label is longer than %d bytes", table->options->source,
-                       line, NUMBER_ROOM - 1);
+        return cn_fail(error, CINCH_BAD_INPUT, "%s:%zu: the label is longer than %d bytes",
+                       table->options->source, line, NUMBER_ROOM - 1);
     table->numeric = table->numeric && read_number(cell, &number);
     table->labels[row].number = number;
     table->label_at[row] = table->label_text.length;
@@ -513,8 +517,8 @@ static cinch_status make_classes(csv_table *table, cn_array *array, cinch_error 
         return CINCH_MEMORY;
     for (size_t i = 0; i < table->rows; i++)
         table->labels[i].text = table->label_at[i] != SIZE_MAX ? block + table->label_at[i] : NULL;
-    cinch_status status = cn_classes_make(array, table->labels, table->rows, table->numeric, table->options->source,
-                                          error);
+    cinch_status status =
+        cn_classes_make(array, table->labels, table->rows, table->numeric, table->options->source, error);
     cn_free(block);
     return status;
 }
@@ -541,7 +545,7 @@ static cinch_status give_names(const csv_table *table, cn_array *array, cinch_er
 static cinch_status read_table(csv_table *table, cn_array *array, cinch_error *error)
 {
     array->type = CINCH_F64;
-    array->shape = (cinch_shape){ 2, { table->rows, table->nchosen } };
+    array->shape = (cinch_shape){2, {table->rows, table->nchosen}};
     array->table = true;
     array->first_line = table->whole_lines ? table->first.line : 0;
     size_t nvalue;
@@ -566,7 +570,7 @@ static cinch_status read_table(csv_table *table, cn_array *array, cinch_error *e
     return status;
 }
 
-/* ---- The format ------------------------------------------------------------------------------------------- */
+/* ---- The format ---------------------------------------------------------------------------------------- */
 
 /* Any text: no control bytes but those of lines and tables. */
 static bool csv_probe(const unsigned char *head, size_t nbytes)
@@ -589,7 +593,7 @@ static cinch_status csv_claim(const unsigned char *head, size_t nbytes, const cn
 static cinch_status csv_parse(cn_bytes *bytes, const cn_format_options *options, cn_array *array,
                               cinch_error *error)
 {
-    csv_table table = { .options = options };
+    csv_table table = {.options = options};
     cinch_status status = find_text(bytes, &table, error);
 
     if (status == CINCH_OK)

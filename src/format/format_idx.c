@@ -1,4 +1,5 @@
-/* IDX, the format of MNIST: two zero bytes, a type, a rank, big-endian sizes, big-endian values, nothing after. */
+/* IDX, the format of MNIST: two zero bytes, a type, a rank, big-endian sizes, big-endian values, nothing
+ * after. */
 #include <string.h>
 
 #include "base/memory.h"
@@ -11,15 +12,15 @@ typedef struct idx_type {
 } idx_type;
 
 static const idx_type idx_types[] = {
-    { 0x08, CINCH_U8 },  { 0x09, CINCH_I8 },  { 0x0B, CINCH_I16 },
-    { 0x0C, CINCH_I32 }, { 0x0D, CINCH_F32 }, { 0x0E, CINCH_F64 },
+    {0x08, CINCH_U8},  {0x09, CINCH_I8},  {0x0B, CINCH_I16},
+    {0x0C, CINCH_I32}, {0x0D, CINCH_F32}, {0x0E, CINCH_F64},
 };
 
 /* The head of a file: what its values are and where they begin. */
 typedef struct idx_head {
     cinch_type type;
     cinch_shape shape;
-    size_t values_at, nbytes;  /* of the values; the whole file's */
+    size_t values_at, nbytes; /* of the values; the whole file's */
 } idx_head;
 
 static const idx_type *find_type(unsigned char code)
@@ -45,26 +46,28 @@ static cinch_status read_head(const unsigned char *head, size_t nbytes, const cn
     if (type == NULL)
         return cn_fail(error, CINCH_BAD_INPUT, "%s: IDX type 0x%02x is unknown", options->source, head[2]);
     if (head[3] > options->limits->rank || head[3] > CINCH_MAX_RANK)
-        return cn_fail(error, CINCH_BAD_INPUT, "%s: IDX rank %d; at most %d are read", options->source, head[3],
-                       CINCH_MAX_RANK);
+        return cn_fail(error, CINCH_BAD_INPUT, "%s: IDX rank %d; at most %d are read", options->source,
+                       head[3], CINCH_MAX_RANK);
     idx->type = type->type;
     idx->shape.rank = head[3];
     idx->values_at = 4 + 4 * idx->shape.rank;
     if (nbytes < idx->values_at)
-        return cn_fail(error, CINCH_BAD_INPUT, "%s: is cut short: %zu bytes do not hold an IDX header of rank %zu",
-                       options->source, nbytes, idx->shape.rank);
+        return cn_fail(error, CINCH_BAD_INPUT,
+                       "%s: is cut short: %zu bytes do not hold an IDX header of rank %zu", options->source,
+                       nbytes, idx->shape.rank);
     for (size_t i = 0; i < idx->shape.rank; i++)
         idx->shape.sizes[i] = cn_u32_big(head + 4 + 4 * i);
-    if (!cn_shape_nbytes(idx->shape, cn_type_size(idx->type), &nvalue_bytes)
-        || !cn_add(nvalue_bytes, idx->values_at, &idx->nbytes))
-        return cn_fail(error, CINCH_BAD_INPUT, "%s: the sizes in its IDX header are too large", options->source);
+    if (!cn_shape_nbytes(idx->shape, cn_type_size(idx->type), &nvalue_bytes) ||
+        !cn_add(nvalue_bytes, idx->values_at, &idx->nbytes))
+        return cn_fail(error, CINCH_BAD_INPUT, "%s: the sizes in its IDX header are too large",
+                       options->source);
     return CINCH_OK;
 }
 
 static cinch_status idx_claim(const unsigned char *head, size_t nbytes, const cn_format_options *options,
                               size_t *claimed, cinch_error *error)
 {
-    idx_head idx = { 0 };
+    idx_head idx = {0};
     cinch_status status = read_head(head, nbytes, options, &idx, error);
 
     *claimed = status == CINCH_OK ? idx.nbytes : 0;
@@ -74,7 +77,7 @@ static cinch_status idx_claim(const unsigned char *head, size_t nbytes, const cn
 static cinch_status idx_parse(cn_bytes *bytes, const cn_format_options *options, cn_array *array,
                               cinch_error *error)
 {
-    idx_head idx = { 0 };
+    idx_head idx = {0};
 
     if (!idx_probe(bytes->data, bytes->nbytes))
         return cn_fail(error, CINCH_BAD_INPUT, "%s: is not an IDX file", options->source);
@@ -85,14 +88,14 @@ static cinch_status idx_parse(cn_bytes *bytes, const cn_format_options *options,
         return cn_fail(error, CINCH_BAD_INPUT, "%s: is cut short: its header claims %zu bytes, it holds %zu",
                        options->source, idx.nbytes, bytes->nbytes);
     if (bytes->nbytes > idx.nbytes)
-        return cn_fail(error, CINCH_BAD_INPUT, "%s: %zu bytes are left over after the IDX data", options->source,
-                       bytes->nbytes - idx.nbytes);
+        return cn_fail(error, CINCH_BAD_INPUT, "%s: %zu bytes are left over after the IDX data",
+                       options->source, bytes->nbytes - idx.nbytes);
 
     array->type = idx.type;
     array->shape = idx.shape;
     array->values = cn_values_in_place(bytes, idx.values_at, cn_type_size(idx.type), !cn_host_is_little());
     array->bytes = *bytes;
-    *bytes = (cn_bytes){ NULL, 0 };
+    *bytes = (cn_bytes){NULL, 0};
     return CINCH_OK;
 }
 

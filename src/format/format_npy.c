@@ -1,4 +1,5 @@
-/* NPY, numpy's own format (NEP 1): magic, version, a Python dictionary that says type, order and shape, values. */
+/* NPY, numpy's own format (NEP 1): magic, version, a Python dictionary that says type, order and shape,
+ * values. */
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,25 +14,25 @@ enum { MAGIC_BYTES = 6, NPY_ALIGNMENT = 64, WORD_ROOM = 64 };
 static const char npy_magic[MAGIC_BYTES + 1] = "\x93NUMPY";
 
 typedef struct npy_type {
-    const char *code;          /* what follows the byte order */
+    const char *code; /* what follows the byte order */
     cinch_type type;
 } npy_type;
 
 static const npy_type npy_types[] = {
-    { "b1", CINCH_BOOL }, { "u1", CINCH_U8 },  { "i1", CINCH_I8 },  { "u2", CINCH_U16 },
-    { "i2", CINCH_I16 },  { "u4", CINCH_U32 }, { "i4", CINCH_I32 }, { "u8", CINCH_U64 },
-    { "i8", CINCH_I64 },  { "f2", CINCH_F16 }, { "f4", CINCH_F32 }, { "f8", CINCH_F64 },
+    {"b1", CINCH_BOOL}, {"u1", CINCH_U8},  {"i1", CINCH_I8},  {"u2", CINCH_U16},
+    {"i2", CINCH_I16},  {"u4", CINCH_U32}, {"i4", CINCH_I32}, {"u8", CINCH_U64},
+    {"i8", CINCH_I64},  {"f2", CINCH_F16}, {"f4", CINCH_F32}, {"f8", CINCH_F64},
 };
 
 typedef struct npy_head {
-    size_t text_at, text_length;   /* the dictionary */
+    size_t text_at, text_length; /* the dictionary */
     cinch_type type;
     bool native, fortran;
     cinch_shape shape;
-    size_t values_at, nbytes;      /* of the values; the whole file's */
+    size_t values_at, nbytes; /* of the values; the whole file's */
 } npy_head;
 
-/* ---- The dictionary, a Python literal --------------------------------------------------------------------- */
+/* ---- The dictionary, a Python literal ------------------------------------------------------------------ */
 
 typedef struct reader {
     const char *at, *end;
@@ -107,7 +108,7 @@ static cinch_status read_size(reader *in, size_t *size)
     }
     if (in->at == begin)
         return refuse(in, "a size in shape is missing");
-    take(in, 'L');   /* Python 2 wrote (3L, 4L) */
+    take(in, 'L'); /* Python 2 wrote (3L, 4L) */
     return CINCH_OK;
 }
 
@@ -123,8 +124,8 @@ static cinch_status read_shape(reader *in, npy_head *npy)
         if (!comma)
             return refuse(in, "shape lacks a comma");
         if (npy->shape.rank == limit)
-            return cn_fail(in->error, CINCH_BAD_INPUT, "%s: NPY header: more than %zu dimensions", in->options->source,
-                           limit);
+            return cn_fail(in->error, CINCH_BAD_INPUT, "%s: NPY header: more than %zu dimensions",
+                           in->options->source, limit);
         if (read_size(in, &npy->shape.sizes[npy->shape.rank]) != CINCH_OK)
             return CINCH_BAD_INPUT;
         comma = take(in, ',');
@@ -138,17 +139,24 @@ static cinch_status read_shape(reader *in, npy_head *npy)
 
 static cinch_status refuse_descr(reader *in, const char *descr)
 {
-    static const char *const kinds[] = { "OPython objects (a pickle inside)", "ccomplex numbers", "Utext", "Stext",
-                                         "atext", "Mdates", "mtimes", "Vraw bytes" };
+    static const char *const kinds[] = {"OPython objects (a pickle inside)",
+                                        "ccomplex numbers",
+                                        "Utext",
+                                        "Stext",
+                                        "atext",
+                                        "Mdates",
+                                        "mtimes",
+                                        "Vraw bytes"};
     const char *what = "numbers of a type that is not read";
 
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         if (descr[0] != '\0' && (descr[0] == kinds[i][0] || descr[1] == kinds[i][0]))
             what = kinds[i] + 1;
     }
-    return cn_fail(in->error, CINCH_BAD_INPUT,
-                   "%s: NPY type '%s': %s; save it as numbers, as in numpy.save(name, array.astype('float32'))",
-                   in->options->source, descr, what);
+    return cn_fail(
+        in->error, CINCH_BAD_INPUT,
+        "%s: NPY type '%s': %s; save it as numbers, as in numpy.save(name, array.astype('float32'))",
+        in->options->source, descr, what);
 }
 
 static cinch_status read_descr(reader *in, npy_head *npy)
@@ -157,9 +165,10 @@ static cinch_status read_descr(reader *in, npy_head *npy)
 
     skip_blanks(in);
     if (in->at < in->end && *in->at == '[')
-        return cn_fail(in->error, CINCH_BAD_INPUT,
-                       "%s: NPY: a structured array (rows of named fields); save its columns as one plain array",
-                       in->options->source);
+        return cn_fail(
+            in->error, CINCH_BAD_INPUT,
+            "%s: NPY: a structured array (rows of named fields); save its columns as one plain array",
+            in->options->source);
     if (read_string(in, descr) != CINCH_OK)
         return CINCH_BAD_INPUT;
     bool big = descr[0] == '>', little = descr[0] == '<';
@@ -182,9 +191,9 @@ typedef struct npy_key {
 } npy_key;
 
 static const npy_key npy_keys[] = {
-    { "descr", read_descr },
-    { "fortran_order", read_order },
-    { "shape", read_shape },
+    {"descr", read_descr},
+    {"fortran_order", read_order},
+    {"shape", read_shape},
 };
 
 enum { NKEY = sizeof npy_keys / sizeof npy_keys[0] };
@@ -209,7 +218,7 @@ static cinch_status read_entry(reader *in, npy_head *npy, bool seen[NKEY])
 
 static cinch_status read_dictionary(reader *in, npy_head *npy)
 {
-    bool seen[NKEY] = { false }, comma = true;
+    bool seen[NKEY] = {false}, comma = true;
 
     if (!take(in, '{'))
         return refuse(in, "it is not a dictionary");
@@ -222,14 +231,14 @@ static cinch_status read_dictionary(reader *in, npy_head *npy)
     }
     for (size_t i = 0; i < NKEY; i++) {
         if (!seen[i])
-            return cn_fail(in->error, CINCH_BAD_INPUT, "%s: NPY header: key '%s' is missing", in->options->source,
-                           npy_keys[i].name);
+            return cn_fail(in->error, CINCH_BAD_INPUT, "%s: NPY header: key '%s' is missing",
+                           in->options->source, npy_keys[i].name);
     }
     skip_blanks(in);
     return in->at == in->end ? CINCH_OK : refuse(in, "something follows the dictionary");
 }
 
-/* ---- The head --------------------------------------------------------------------------------------------- */
+/* ---- The head ------------------------------------------------------------------------------------------ */
 
 static bool npy_probe(const unsigned char *head, size_t nbytes)
 {
@@ -244,8 +253,8 @@ static cinch_status read_length(const unsigned char *head, size_t nbytes, const 
         return cn_fail(error, CINCH_BAD_INPUT, "%s: is cut short within its NPY header", options->source);
     unsigned major = head[6], minor = head[7];
     if (major < 1 || major > 3 || minor != 0)
-        return cn_fail(error, CINCH_BAD_INPUT, "%s: NPY version %u.%u; 1.0, 2.0 and 3.0 are read", options->source,
-                       major, minor);
+        return cn_fail(error, CINCH_BAD_INPUT, "%s: NPY version %u.%u; 1.0, 2.0 and 3.0 are read",
+                       options->source, major, minor);
     npy->text_at = major == 1 ? MAGIC_BYTES + 4 : MAGIC_BYTES + 6;
     if (nbytes < npy->text_at)
         return cn_fail(error, CINCH_BAD_INPUT, "%s: is cut short within its NPY header", options->source);
@@ -269,39 +278,40 @@ static cinch_status read_head(const unsigned char *head, size_t nbytes, const cn
     if (nbytes - npy->text_at < npy->text_length)
         return cn_fail(error, CINCH_BAD_INPUT, "%s: is cut short within its NPY header", options->source);
     const char *text = (const char *)head + npy->text_at;
-    reader in = { text, text + npy->text_length, options, error };
+    reader in = {text, text + npy->text_length, options, error};
     status = read_dictionary(&in, npy);
     if (status != CINCH_OK)
         return status;
     npy->values_at = npy->text_at + npy->text_length;
-    if (!cn_shape_nbytes(npy->shape, cn_type_size(npy->type), &nvalue_bytes)
-        || !cn_add(nvalue_bytes, npy->values_at, &npy->nbytes))
-        return cn_fail(error, CINCH_BAD_INPUT, "%s: the shape in its NPY header is too large", options->source);
+    if (!cn_shape_nbytes(npy->shape, cn_type_size(npy->type), &nvalue_bytes) ||
+        !cn_add(nvalue_bytes, npy->values_at, &npy->nbytes))
+        return cn_fail(error, CINCH_BAD_INPUT, "%s: the shape in its NPY header is too large",
+                       options->source);
     return CINCH_OK;
 }
 
 static cinch_status npy_claim(const unsigned char *head, size_t nbytes, const cn_format_options *options,
                               size_t *claimed, cinch_error *error)
 {
-    npy_head npy = { 0 };
+    npy_head npy = {0};
     cinch_status status = read_length(head, nbytes, options, &npy, error);
 
     *claimed = 0;
     if (status != CINCH_OK || nbytes - npy.text_at < npy.text_length)
-        return status;   /* a header longer than the head says nothing yet */
+        return status; /* a header longer than the head says nothing yet */
     status = read_head(head, nbytes, options, &npy, error);
     if (status == CINCH_OK)
         *claimed = npy.nbytes;
     return status;
 }
 
-/* ---- The values ------------------------------------------------------------------------------------------- */
+/* ---- The values ---------------------------------------------------------------------------------------- */
 
-/* Copies values whose first index runs fastest to where the last one does. `place` is the index of the value that
- * comes next in row-major order, `steps` what one more of each index adds in Fortran order. */
+/* Copies values whose first index runs fastest to where the last one does. `place` is the index of the
+ * value that comes next in row-major order, `steps` what one more of each index adds in Fortran order. */
 static void transpose(const unsigned char *fortran, cinch_shape shape, size_t size, unsigned char *c)
 {
-    size_t steps[CINCH_MAX_RANK], place[CINCH_MAX_RANK] = { 0 }, count = 1, at = 0;
+    size_t steps[CINCH_MAX_RANK], place[CINCH_MAX_RANK] = {0}, count = 1, at = 0;
 
     for (size_t i = 0; i < shape.rank; i++) {
         steps[i] = count;
@@ -340,7 +350,7 @@ static cinch_status take_values(cn_bytes *bytes, const npy_head *npy, cn_array *
     } else {
         array->values = values;
         array->bytes = *bytes;
-        *bytes = (cn_bytes){ NULL, 0 };
+        *bytes = (cn_bytes){NULL, 0};
     }
     array->type = npy->type;
     array->shape = npy->shape;
@@ -350,7 +360,7 @@ static cinch_status take_values(cn_bytes *bytes, const npy_head *npy, cn_array *
 static cinch_status npy_parse(cn_bytes *bytes, const cn_format_options *options, cn_array *array,
                               cinch_error *error)
 {
-    npy_head npy = { 0 };
+    npy_head npy = {0};
 
     if (!npy_probe(bytes->data, bytes->nbytes))
         return cn_fail(error, CINCH_BAD_INPUT, "%s: is not an NPY file", options->source);
@@ -361,12 +371,12 @@ static cinch_status npy_parse(cn_bytes *bytes, const cn_format_options *options,
         return cn_fail(error, CINCH_BAD_INPUT, "%s: is cut short: its header claims %zu bytes, it holds %zu",
                        options->source, npy.nbytes, bytes->nbytes);
     if (bytes->nbytes > npy.nbytes)
-        return cn_fail(error, CINCH_BAD_INPUT, "%s: %zu bytes are left over after the NPY data", options->source,
-                       bytes->nbytes - npy.nbytes);
+        return cn_fail(error, CINCH_BAD_INPUT, "%s: %zu bytes are left over after the NPY data",
+                       options->source, bytes->nbytes - npy.nbytes);
     return take_values(bytes, &npy, array, error);
 }
 
-/* ---- Writing ---------------------------------------------------------------------------------------------- */
+/* ---- Writing ------------------------------------------------------------------------------------------- */
 
 static const char *type_code(cinch_type type)
 {
@@ -381,7 +391,7 @@ cinch_status cn_npy_header(cinch_type type, cinch_shape shape, cn_bytes *header,
 {
     const size_t preamble = MAGIC_BYTES + 4;
     char order = cn_type_size(type) == 1 ? '|' : cn_host_is_little() ? '<' : '>';
-    cn_text text = { 0 };
+    cn_text text = {0};
 
     cn_text_add_bytes(&text, npy_magic, MAGIC_BYTES);
     cn_text_add_bytes(&text, "\1\0\0\0", 4);
@@ -394,7 +404,7 @@ cinch_status cn_npy_header(cinch_type type, cinch_shape shape, cn_bytes *header,
     cn_text_add_bytes(&text, "\n", 1);
 
     size_t nbytes = text.length;
-    *header = (cn_bytes){ (unsigned char *)cn_text_take(&text, error), nbytes };
+    *header = (cn_bytes){(unsigned char *)cn_text_take(&text, error), nbytes};
     if (header->data == NULL)
         return CINCH_MEMORY;
     header->data[8] = (unsigned char)((nbytes - preamble) & 0xff);

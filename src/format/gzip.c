@@ -7,16 +7,16 @@
 #include "base/memory.h"
 
 enum {
-    GZIP_WINDOW = 15 + 16,     /* zlib: the largest window, a gzip wrapper with its checksum */
-    MOST_RATIO = 1032,         /* deflate codes at most 258 bytes in two bits, 1032 to one */
-    CHUNK = 1 << 30            /* zlib counts in 32 bits */
+    GZIP_WINDOW = 15 + 16, /* zlib: the largest window, a gzip wrapper with its checksum */
+    MOST_RATIO = 1032,     /* deflate codes at most 258 bytes in two bits, 1032 to one */
+    CHUNK = 1 << 30        /* zlib counts in 32 bits */
 };
 
 typedef struct inflater {
     z_stream stream;
     const cn_bytes *packed;
-    size_t taken;              /* bytes handed to zlib so far */
-    bool ended;                /* the last member's end is behind us */
+    size_t taken; /* bytes handed to zlib so far */
+    bool ended;   /* the last member's end is behind us */
     const char *source;
 } inflater;
 
@@ -32,9 +32,10 @@ static void zlib_release(void *unused, void *memory)
     cn_free(memory);
 }
 
-static cinch_status inflater_open(inflater *in, const cn_bytes *packed, const char *source, cinch_error *error)
+static cinch_status inflater_open(inflater *in, const cn_bytes *packed, const char *source,
+                                  cinch_error *error)
 {
-    *in = (inflater){ .packed = packed, .source = source };
+    *in = (inflater){.packed = packed, .source = source};
     in->stream.zalloc = zlib_allocate;
     in->stream.zfree = zlib_release;
     if (inflateInit2(&in->stream, GZIP_WINDOW) != Z_OK)
@@ -80,9 +81,10 @@ static cinch_status refuse_stream(const inflater *in, int result, cinch_error *e
     if (result == Z_MEM_ERROR)
         return cn_fail(error, CINCH_MEMORY, "%s: not enough memory to unpack it", in->source);
     if (result == Z_BUF_ERROR)
-        return cn_fail(error, CINCH_BAD_INPUT, "%s: the gzip data is cut short; fetch the file again", in->source);
-    return cn_fail(error, CINCH_BAD_INPUT, "%s: the gzip data is damaged (%s); fetch the file again", in->source,
-                   in->stream.msg != NULL ? in->stream.msg : "a preset dictionary");
+        return cn_fail(error, CINCH_BAD_INPUT, "%s: the gzip data is cut short; fetch the file again",
+                       in->source);
+    return cn_fail(error, CINCH_BAD_INPUT, "%s: the gzip data is damaged (%s); fetch the file again",
+                   in->source, in->stream.msg != NULL ? in->stream.msg : "a preset dictionary");
 }
 
 /* Fills `room` bytes, or fewer where the file ends before. */
@@ -149,10 +151,10 @@ static cinch_status measure(const cn_bytes *packed, size_t most, const char *sou
     return status;
 }
 
-/* Inflates exactly `expected` bytes: one more is asked for, so that the last checksum is read and an overlong file
- * is found out. */
-static cinch_status inflate_exactly(const cn_bytes *packed, size_t expected, const char *source, cn_bytes *plain,
-                                    cinch_error *error)
+/* Inflates exactly `expected` bytes: one more is asked for, so that the last checksum is read and an
+ * overlong file is found out. */
+static cinch_status inflate_exactly(const cn_bytes *packed, size_t expected, const char *source,
+                                    cn_bytes *plain, cinch_error *error)
 {
     inflater in;
     unsigned char more;
@@ -166,11 +168,11 @@ static cinch_status inflate_exactly(const cn_bytes *packed, size_t expected, con
         status = inflate_some(&in, &more, 1, &nmore, error);
     inflater_close(&in);
     if (status == CINCH_OK && plain->nbytes < expected)
-        return cn_fail(error, CINCH_BAD_INPUT, "%s: is cut short: its header claims %zu bytes, it holds %zu", source,
-                       expected, plain->nbytes);
+        return cn_fail(error, CINCH_BAD_INPUT, "%s: is cut short: its header claims %zu bytes, it holds %zu",
+                       source, expected, plain->nbytes);
     if (status == CINCH_OK && nmore > 0)
-        return cn_fail(error, CINCH_BAD_INPUT, "%s: holds more than the %zu bytes that its header claims", source,
-                       expected);
+        return cn_fail(error, CINCH_BAD_INPUT, "%s: holds more than the %zu bytes that its header claims",
+                       source, expected);
     return status;
 }
 
@@ -187,19 +189,19 @@ static cinch_status credible_size(const cn_bytes *packed, size_t claimed, const 
                        options->source, claimed, limits->file_bytes);
     if (cn_multiply(packed->nbytes, MOST_RATIO, &most) && claimed > most)
         return cn_fail(error, CINCH_BAD_INPUT,
-                       "%s: its header claims %zu bytes, more than %zu gzipped bytes can hold", options->source,
-                       claimed, packed->nbytes);
+                       "%s: its header claims %zu bytes, more than %zu gzipped bytes can hold",
+                       options->source, claimed, packed->nbytes);
     if (claimed != 0 && claimed <= limits->free_bytes + packed->nbytes)
         return CINCH_OK;
 
-    cinch_status status = measure(packed, claimed != 0 ? claimed : limits->file_bytes, options->source, expected,
-                                  error);
+    cinch_status status =
+        measure(packed, claimed != 0 ? claimed : limits->file_bytes, options->source, expected, error);
     if (status == CINCH_OK && *expected > limits->file_bytes)
         return cn_fail(error, CINCH_BAD_INPUT, "%s: inflates to more than %zu bytes, the most that is read",
                        options->source, limits->file_bytes);
     if (status == CINCH_OK && claimed != 0 && *expected != claimed)
-        return cn_fail(error, CINCH_BAD_INPUT, "%s: its header claims %zu bytes, it holds %s", options->source,
-                       claimed, *expected < claimed ? "fewer: it is cut short" : "more");
+        return cn_fail(error, CINCH_BAD_INPUT, "%s: its header claims %zu bytes, it holds %s",
+                       options->source, claimed, *expected < claimed ? "fewer: it is cut short" : "more");
     return status;
 }
 
@@ -208,7 +210,7 @@ cinch_status cn_gzip_inflate(const cn_bytes *packed, size_t claimed, const cn_fo
 {
     size_t expected;
 
-    *plain = (cn_bytes){ NULL, 0 };
+    *plain = (cn_bytes){NULL, 0};
     cinch_status status = credible_size(packed, claimed, options, &expected, error);
     if (status != CINCH_OK)
         return status;

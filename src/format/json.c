@@ -6,19 +6,21 @@
 
 #include "base/memory.h"
 
-/* What one value costs at most in jansson's structures: a pair, an object and its buckets, each an allocation. */
+/* What one value costs at most in jansson's structures: a pair, an object and its buckets, each an
+ * allocation. */
 enum { VALUE_COST = 480 };
 
-/* jansson asserts where its reader's buffer cannot grow. So the first allocation that fails leaves the parse by
- * longjmp, and what the parse had allocated, which is on a list until then, is released here. jansson holds no lock
- * meanwhile. Blocks stay linked to their neighbours after a parse, so that each can leave the list at any time. */
+/* jansson asserts where its reader's buffer cannot grow. So the first allocation that fails leaves the
+ * parse by longjmp, and what the parse had allocated, which is on a list until then, is released here.
+ * jansson holds no lock meanwhile. Blocks stay linked to their neighbours after a parse, so that each can
+ * leave the list at any time. */
 struct block {
     struct block *before, *after;
 };
 
-enum { BLOCK_HEAD = CN_ALIGNMENT };   /* keeps jansson's part aligned */
+enum { BLOCK_HEAD = CN_ALIGNMENT }; /* keeps jansson's part aligned */
 
-static _Thread_local struct block *parsed;   /* the latest block of the parse under way */
+static _Thread_local struct block *parsed; /* the latest block of the parse under way */
 static _Thread_local jmp_buf starved;
 
 static void *json_allocate(size_t nbytes)
@@ -96,11 +98,11 @@ cinch_status cn_json_parse(const char *chars, size_t length, size_t present, con
 
     measure(chars, length, &depth, &nvalue);
     if (depth > limits->json_depth)
-        return cn_fail(error, CINCH_BAD_INPUT, "%s: JSON is nested %zu levels deep; at most %zu are read", source,
-                       depth, limits->json_depth);
+        return cn_fail(error, CINCH_BAD_INPUT, "%s: JSON is nested %zu levels deep; at most %zu are read",
+                       source, depth, limits->json_depth);
     if (nvalue > (limits->free_bytes + present) / VALUE_COST)
-        return cn_fail(error, CINCH_BAD_INPUT, "%s: JSON of %zu values is too much for a file of %zu bytes", source,
-                       nvalue, present);
+        return cn_fail(error, CINCH_BAD_INPUT, "%s: JSON of %zu values is too much for a file of %zu bytes",
+                       source, nvalue, present);
 
     pthread_once(&once, use_our_memory);
     parsed = NULL;
@@ -112,6 +114,6 @@ cinch_status cn_json_parse(const char *chars, size_t length, size_t present, con
     parsed = NULL;
     if (*root)
         return CINCH_OK;
-    return cn_fail(error, CINCH_BAD_INPUT, "%s: JSON, line %d, column %d: %s", source, problem.line, problem.column,
-                   problem.text);
+    return cn_fail(error, CINCH_BAD_INPUT, "%s: JSON, line %d, column %d: %s", source, problem.line,
+                   problem.column, problem.text);
 }

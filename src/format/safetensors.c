@@ -1,4 +1,5 @@
-/* safetensors: a JSON header that says where each tensor lies, then the tensors, little-endian, without a gap. */
+/* safetensors: a JSON header that says where each tensor lies, then the tensors, little-endian, without a
+ * gap. */
 #include "format/safetensors.h"
 
 #include <sha256.h>
@@ -26,17 +27,17 @@ typedef struct tensor_type {
 } tensor_type;
 
 static const tensor_type tensor_types[] = {
-    { "F32", CINCH_F32 }, { "F64", CINCH_F64 }, { "F16", CINCH_F16 }, { "BOOL", CINCH_BOOL },
-    { "U8", CINCH_U8 },   { "I8", CINCH_I8 },   { "U16", CINCH_U16 }, { "I16", CINCH_I16 },
-    { "U32", CINCH_U32 }, { "I32", CINCH_I32 }, { "U64", CINCH_U64 }, { "I64", CINCH_I64 },
+    {"F32", CINCH_F32}, {"F64", CINCH_F64}, {"F16", CINCH_F16}, {"BOOL", CINCH_BOOL},
+    {"U8", CINCH_U8},   {"I8", CINCH_I8},   {"U16", CINCH_U16}, {"I16", CINCH_I16},
+    {"U32", CINCH_U32}, {"I32", CINCH_I32}, {"U64", CINCH_U64}, {"I64", CINCH_I64},
 };
 
 enum { NTYPE = sizeof tensor_types / sizeof tensor_types[0] };
 
-/* ---- The hash --------------------------------------------------------------------------------------------- */
+/* ---- The hash ------------------------------------------------------------------------------------------ */
 
-/* The digest of a whole file in pieces, the first of which holds the length and the header, as if its digits were
- * zeros. */
+/* The digest of a whole file in pieces, the first of which holds the length and the header, as if its
+ * digits were zeros. */
 static void hash_file(const cn_bytes *pieces, size_t npiece, char digits[DIGITS + 1])
 {
     static const char zeros[] = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -56,45 +57,47 @@ static cinch_status check_hash(const cn_bytes *bytes, const char *source, bool *
 {
     char digits[DIGITS + 1];
 
-    *hashed = bytes->nbytes >= DIGITS_AT + DIGITS
-        && memcmp(bytes->data + LENGTH_BYTES, hash_head, sizeof hash_head - 1) == 0;
+    *hashed = bytes->nbytes >= DIGITS_AT + DIGITS &&
+              memcmp(bytes->data + LENGTH_BYTES, hash_head, sizeof hash_head - 1) == 0;
     if (!*hashed)
         return CINCH_OK;
     hash_file(bytes, 1, digits);
     if (memcmp(bytes->data + DIGITS_AT, digits, DIGITS) != 0)
-        return cn_fail(error, CINCH_BAD_INPUT, "%s: is damaged: its bytes do not give the hash that it states",
-                       source);
+        return cn_fail(error, CINCH_BAD_INPUT,
+                       "%s: is damaged: its bytes do not give the hash that it states", source);
     return CINCH_OK;
 }
 
-/* ---- Reading ---------------------------------------------------------------------------------------------- */
+/* ---- Reading ------------------------------------------------------------------------------------------- */
 
 /* A file being parsed. */
 typedef struct reading {
     cn_safetensors *file;
     const char *source;
     const cn_limits *limits;
-    unsigned char *values;     /* behind the header */
-    size_t nbytes;             /* from there to the end */
+    unsigned char *values; /* behind the header */
+    size_t nbytes;         /* from there to the end */
     cinch_error *error;
 } reading;
 
-static cinch_status check_length(const cn_bytes *bytes, const char *source, const cn_limits *limits, size_t *length,
-                                 cinch_error *error)
+static cinch_status check_length(const cn_bytes *bytes, const char *source, const cn_limits *limits,
+                                 size_t *length, cinch_error *error)
 {
     if (bytes->nbytes < LENGTH_BYTES + 2)
         return cn_fail(error, CINCH_BAD_INPUT, "%s: is not a safetensors file: it has %zu bytes", source,
                        bytes->nbytes);
     uint64_t claimed = cn_u64_little(bytes->data);
     if (claimed > limits->header_bytes)
-        return cn_fail(error, CINCH_BAD_INPUT, "%s: is not a safetensors file: its header claims %llu bytes, at most "
-                       "%zu are read", source, (unsigned long long)claimed, limits->header_bytes);
+        return cn_fail(error, CINCH_BAD_INPUT,
+                       "%s: is not a safetensors file: its header claims %llu bytes, at most "
+                       "%zu are read",
+                       source, (unsigned long long)claimed, limits->header_bytes);
     if (claimed > bytes->nbytes - LENGTH_BYTES)
-        return cn_fail(error, CINCH_BAD_INPUT, "%s: is cut short: its header claims %llu bytes, it holds %zu", source,
-                       (unsigned long long)claimed, bytes->nbytes - LENGTH_BYTES);
+        return cn_fail(error, CINCH_BAD_INPUT, "%s: is cut short: its header claims %llu bytes, it holds %zu",
+                       source, (unsigned long long)claimed, bytes->nbytes - LENGTH_BYTES);
     if (bytes->data[LENGTH_BYTES] != '{')
-        return cn_fail(error, CINCH_BAD_INPUT, "%s: is not a safetensors file: its header is not a JSON object",
-                       source);
+        return cn_fail(error, CINCH_BAD_INPUT,
+                       "%s: is not a safetensors file: its header is not a JSON object", source);
     *length = (size_t)claimed;
     return CINCH_OK;
 }
@@ -110,10 +113,11 @@ static cinch_status read_metadata(reading *in, json_t *object)
     file->metadata = cn_new(json_object_size(object), sizeof *file->metadata, in->error);
     if (file->metadata == NULL)
         return CINCH_MEMORY;
-    json_object_foreach(object, key, value) {
+    json_object_foreach(object, key, value)
+    {
         if (!json_is_string(value))
             return cn_fail(in->error, CINCH_BAD_INPUT, "%s: metadata \"%.80s\" is not text", in->source, key);
-        file->metadata[file->nmetadata++] = (cn_entry){ key, json_string_value(value) };
+        file->metadata[file->nmetadata++] = (cn_entry){key, json_string_value(value)};
     }
     return CINCH_OK;
 }
@@ -164,8 +168,8 @@ static cinch_status read_offsets(const reading *in, json_t *offsets, cn_tensor *
 {
     size_t begin, end, nbytes, size = cn_type_size(tensor->type);
 
-    if (json_array_size(offsets) != 2 || !read_size(json_array_get(offsets, 0), &begin)
-        || !read_size(json_array_get(offsets, 1), &end))
+    if (json_array_size(offsets) != 2 || !read_size(json_array_get(offsets, 0), &begin) ||
+        !read_size(json_array_get(offsets, 1), &end))
         return refuse(in, tensor->name, "its data_offsets are not two whole numbers");
     if (begin > end || end > in->nbytes)
         return refuse(in, tensor->name, "its data_offsets lie outside of the file");
@@ -187,9 +191,9 @@ static cinch_status read_tensor(reading *in, const char *name, json_t *object)
         return refuse(in, name, "the name is too long");
     if (!json_is_object(object) || json_object_size(object) != 3)
         return refuse(in, name, "is not dtype, shape and data_offsets");
-    if ((status = read_type(in, json_object_get(object, "dtype"), tensor)) != CINCH_OK
-        || (status = read_shape(in, json_object_get(object, "shape"), tensor)) != CINCH_OK
-        || (status = read_offsets(in, json_object_get(object, "data_offsets"), tensor)) != CINCH_OK)
+    if ((status = read_type(in, json_object_get(object, "dtype"), tensor)) != CINCH_OK ||
+        (status = read_shape(in, json_object_get(object, "shape"), tensor)) != CINCH_OK ||
+        (status = read_offsets(in, json_object_get(object, "data_offsets"), tensor)) != CINCH_OK)
         return status;
     in->file->ntensor++;
     return CINCH_OK;
@@ -229,13 +233,13 @@ static cinch_status check_places(const reading *in)
         at += tensor_nbytes(&file->tensors[i]);
     }
     if (at != in->values + in->nbytes)
-        return cn_fail(in->error, CINCH_BAD_INPUT, "%s: %zu bytes are left over after the tensors", in->source,
-                       (size_t)(in->values + in->nbytes - at));
+        return cn_fail(in->error, CINCH_BAD_INPUT, "%s: %zu bytes are left over after the tensors",
+                       in->source, (size_t)(in->values + in->nbytes - at));
     return CINCH_OK;
 }
 
-/* Values are used in place: where the header's length leaves them unaligned they move over it, since jansson has
- * copied what it says. */
+/* Values are used in place: where the header's length leaves them unaligned they move over it, since
+ * jansson has copied what it says. */
 static void align_values(reading *in, cn_bytes *bytes, size_t header)
 {
     in->values = bytes->data + LENGTH_BYTES + header;
@@ -255,9 +259,10 @@ static cinch_status read_entries(reading *in, json_t *root)
     in->file->tensors = cn_new(json_object_size(root), sizeof *in->file->tensors, in->error);
     if (in->file->tensors == NULL)
         return CINCH_MEMORY;
-    json_object_foreach(root, key, value) {
-        cinch_status status = strcmp(key, "__metadata__") == 0 ? read_metadata(in, value)
-                                                               : read_tensor(in, key, value);
+    json_object_foreach(root, key, value)
+    {
+        cinch_status status =
+            strcmp(key, "__metadata__") == 0 ? read_metadata(in, value) : read_tensor(in, key, value);
         if (status != CINCH_OK)
             return status;
     }
@@ -267,7 +272,7 @@ static cinch_status read_entries(reading *in, json_t *root)
 static cinch_status read_file(cn_safetensors *file, const char *source, const cn_limits *limits, bool *hashed,
                               cinch_error *error)
 {
-    reading in = { .file = file, .source = source, .limits = limits, .error = error };
+    reading in = {.file = file, .source = source, .limits = limits, .error = error};
     size_t length = 0;
     json_t *root = NULL;
     cinch_status status = check_length(&file->bytes, source, limits, &length, error);
@@ -275,8 +280,8 @@ static cinch_status read_file(cn_safetensors *file, const char *source, const cn
     if (status == CINCH_OK)
         status = check_hash(&file->bytes, source, hashed, error);
     if (status == CINCH_OK)
-        status = cn_json_parse((const char *)file->bytes.data + LENGTH_BYTES, length, file->bytes.nbytes, source,
-                               limits, &root, error);
+        status = cn_json_parse((const char *)file->bytes.data + LENGTH_BYTES, length, file->bytes.nbytes,
+                               source, limits, &root, error);
     if (status != CINCH_OK)
         return status;
     file->json = root;
@@ -285,15 +290,16 @@ static cinch_status read_file(cn_safetensors *file, const char *source, const cn
     if (status != CINCH_OK || *hashed)
         return status;
     if (cn_safetensors_metadata(file, "sha256") != NULL || cn_safetensors_metadata(file, "cinch") != NULL)
-        return cn_fail(error, CINCH_BAD_INPUT, "%s: is damaged: its header does not begin with its hash", source);
+        return cn_fail(error, CINCH_BAD_INPUT, "%s: is damaged: its header does not begin with its hash",
+                       source);
     return CINCH_OK;
 }
 
-cinch_status cn_safetensors_parse(cn_bytes *bytes, const char *source, const cn_limits *limits, cn_safetensors *file,
-                                  bool *hashed, cinch_error *error)
+cinch_status cn_safetensors_parse(cn_bytes *bytes, const char *source, const cn_limits *limits,
+                                  cn_safetensors *file, bool *hashed, cinch_error *error)
 {
-    *file = (cn_safetensors){ .bytes = *bytes };
-    *bytes = (cn_bytes){ NULL, 0 };
+    *file = (cn_safetensors){.bytes = *bytes};
+    *bytes = (cn_bytes){NULL, 0};
     *hashed = false;
     cinch_status status = read_file(file, source, limits, hashed, error);
     if (status != CINCH_OK)
@@ -307,7 +313,7 @@ void cn_safetensors_clear(cn_safetensors *file)
     cn_free(file->tensors);
     cn_free(file->metadata);
     cn_bytes_clear(&file->bytes);
-    *file = (cn_safetensors){ .json = NULL };
+    *file = (cn_safetensors){.json = NULL};
 }
 
 const cn_tensor *cn_safetensors_tensor(const cn_safetensors *file, const char *name)
@@ -328,13 +334,17 @@ const char *cn_safetensors_metadata(const cn_safetensors *file, const char *key)
     return NULL;
 }
 
-/* ---- Writing ---------------------------------------------------------------------------------------------- */
+/* ---- Writing ------------------------------------------------------------------------------------------- */
 
 /* The bytes of the UTF-8 character at `text` (RFC 3629); 0 where there is none. */
 static size_t utf8_length(const unsigned char *text)
 {
-    size_t length = text[0] < 0x80 ? 1 : text[0] < 0xc2 ? 0 : text[0] < 0xe0 ? 2 : text[0] < 0xf0 ? 3
-                  : text[0] < 0xf5 ? 4 : 0;
+    size_t length = text[0] < 0x80   ? 1
+                    : text[0] < 0xc2 ? 0
+                    : text[0] < 0xe0 ? 2
+                    : text[0] < 0xf0 ? 3
+                    : text[0] < 0xf5 ? 4
+                                     : 0;
 
     for (size_t i = 1; i < length; i++) {
         if ((text[i] & 0xc0) != 0x80)
@@ -384,10 +394,10 @@ static void add_tensor(cn_text *text, const cn_tensor *tensor, size_t begin)
 }
 
 /* Length and header in one piece, the hash's digits as zeros. */
-static cinch_status make_header(const cn_entry *metadata, size_t nmetadata, const cn_tensor *tensors, size_t ntensor,
-                                cn_bytes *header, cinch_error *error)
+static cinch_status make_header(const cn_entry *metadata, size_t nmetadata, const cn_tensor *tensors,
+                                size_t ntensor, cn_bytes *header, cinch_error *error)
 {
-    cn_text text = { 0 };
+    cn_text text = {0};
     size_t begin = 0;
 
     cn_text_add_bytes(&text, "\0\0\0\0\0\0\0\0", LENGTH_BYTES);
@@ -412,7 +422,8 @@ static cinch_status make_header(const cn_entry *metadata, size_t nmetadata, cons
     if (header->data == NULL)
         return CINCH_MEMORY;
     if (header->nbytes - LENGTH_BYTES > cn_limits_standard.header_bytes)
-        return cn_fail(error, CINCH_FAILED, "a model's header of %zu bytes would not be read again (at most %zu are)",
+        return cn_fail(error, CINCH_FAILED,
+                       "a model's header of %zu bytes would not be read again (at most %zu are)",
                        header->nbytes - LENGTH_BYTES, cn_limits_standard.header_bytes);
     for (size_t i = 0; i < LENGTH_BYTES; i++)
         header->data[i] = (unsigned char)((uint64_t)(header->nbytes - LENGTH_BYTES) >> 8 * i & 0xff);
@@ -430,7 +441,7 @@ cinch_status cn_safetensors_write(const char *path, const cn_entry *metadata, si
         status = make_header(metadata, nmetadata, tensors, ntensor, &pieces[0], error);
     if (status == CINCH_OK) {
         for (size_t i = 0; i < ntensor; i++)
-            pieces[i + 1] = (cn_bytes){ (unsigned char *)tensors[i].values, tensor_nbytes(&tensors[i]) };
+            pieces[i + 1] = (cn_bytes){(unsigned char *)tensors[i].values, tensor_nbytes(&tensors[i])};
         hash_file(pieces, ntensor + 1, digits);
         memcpy(pieces[0].data + DIGITS_AT, digits, DIGITS);
         status = cn_file_write(path, pieces, ntensor + 1, error);

@@ -9,9 +9,9 @@
 #include "base/memory.h"
 #include "base/text.h"
 
-/* ---- Columns ---------------------------------------------------------------------------------------------- */
+/* ---- Columns ------------------------------------------------------------------------------------------- */
 
-enum { ITEM_ROOM = 256 };   /* of one item in a list, and of a name in a message */
+enum { ITEM_ROOM = 256 }; /* of one item in a list, and of a name in a message */
 
 static bool find_name(const cn_columns *columns, const char *name, size_t *column)
 {
@@ -41,8 +41,8 @@ static bool read_place(const char **text, size_t most, size_t *place)
 
 static cinch_status refuse_place(const cn_columns *columns, const char *text, cinch_error *error)
 {
-    return cn_fail(error, CINCH_BAD_INPUT, "%s: no column %s: there are %zu, numbered from 0", columns->source, text,
-                   columns->count);
+    return cn_fail(error, CINCH_BAD_INPUT, "%s: no column %s: there are %zu, numbered from 0",
+                   columns->source, text, columns->count);
 }
 
 /* Names the nearest; the list of names ends in NULL only for the search. */
@@ -52,7 +52,8 @@ static cinch_status refuse_name(const cn_columns *columns, const char *name, cin
     const char **names;
 
     if (columns->names == NULL)
-        return cn_fail(error, CINCH_BAD_INPUT, "%s: no column \"%s\": the file names none; number them, from 0 to %zu",
+        return cn_fail(error, CINCH_BAD_INPUT,
+                       "%s: no column \"%s\": the file names none; number them, from 0 to %zu",
                        columns->source, name, columns->count - 1);
     names = cn_new(columns->count + 1, sizeof *names, error);
     if (names == NULL)
@@ -61,7 +62,8 @@ static cinch_status refuse_name(const cn_columns *columns, const char *name, cin
         names[i] = columns->names[i];
     nearest = cn_text_nearest(name, names);
     cn_fail(error, CINCH_BAD_INPUT, "%s: no column \"%s\"; %s \"%s\"", columns->source, name,
-            nearest != NULL ? "the nearest is" : "the first is", nearest != NULL ? nearest : columns->names[0]);
+            nearest != NULL ? "the nearest is" : "the first is",
+            nearest != NULL ? nearest : columns->names[0]);
     cn_free(names);
     return CINCH_BAD_INPUT;
 }
@@ -103,7 +105,8 @@ cinch_status cn_columns_find(const cn_columns *columns, const char *text, size_t
     cinch_status status = find_item(columns, text, column, &last, error);
 
     if (status == CINCH_OK && last != *column)
-        return cn_fail(error, CINCH_BAD_INPUT, "%s: \"%s\" is several columns; one is wanted", columns->source, text);
+        return cn_fail(error, CINCH_BAD_INPUT, "%s: \"%s\" is several columns; one is wanted",
+                       columns->source, text);
     return status;
 }
 
@@ -126,21 +129,21 @@ static bool next_item(const char **list, char item[ITEM_ROOM])
     return true;
 }
 
-static cinch_status take_range(const cn_columns *columns, size_t first, size_t last, bool *taken, size_t *chosen,
-                               size_t *nchosen, cinch_error *error)
+static cinch_status take_range(const cn_columns *columns, size_t first, size_t last, bool *taken,
+                               size_t *chosen, size_t *nchosen, cinch_error *error)
 {
     for (size_t i = first; i <= last; i++) {
         if (taken[i])
-            return cn_fail(error, CINCH_BAD_INPUT, "%s: column %zu is chosen twice (see --columns)", columns->source,
-                           i);
+            return cn_fail(error, CINCH_BAD_INPUT, "%s: column %zu is chosen twice (see --columns)",
+                           columns->source, i);
         taken[i] = true;
         chosen[(*nchosen)++] = i;
     }
     return CINCH_OK;
 }
 
-static cinch_status choose(const cn_columns *columns, const char *list, bool *taken, size_t *chosen, size_t *nchosen,
-                           cinch_error *error)
+static cinch_status choose(const cn_columns *columns, const char *list, bool *taken, size_t *chosen,
+                           size_t *nchosen, cinch_error *error)
 {
     char item[ITEM_ROOM];
     size_t first, last;
@@ -148,8 +151,10 @@ static cinch_status choose(const cn_columns *columns, const char *list, bool *ta
     *nchosen = 0;
     while (list != NULL) {
         if (!next_item(&list, item) || item[0] == '\0')
-            return cn_fail(error, CINCH_BAD_INPUT, "%s: an item of the list of columns is empty or too long (see "
-                           "--columns)", columns->source);
+            return cn_fail(error, CINCH_BAD_INPUT,
+                           "%s: an item of the list of columns is empty or too long (see "
+                           "--columns)",
+                           columns->source);
         cinch_status status = find_item(columns, item, &first, &last, error);
         if (status == CINCH_OK)
             status = take_range(columns, first, last, taken, chosen, nchosen, error);
@@ -176,7 +181,7 @@ cinch_status cn_columns_choose(const cn_columns *columns, const char *list, size
     return status;
 }
 
-/* ---- Classes ---------------------------------------------------------------------------------------------- */
+/* ---- Classes ------------------------------------------------------------------------------------------- */
 
 /* Missing labels come last. */
 static int compare_missing(const cn_label *a, const cn_label *b)
@@ -204,10 +209,10 @@ static int compare_numbers(const void *left, const void *right)
 
 typedef int label_order(const void *left, const void *right);
 
-/* Numbers the classes of the sorted labels and copies their names, [nclass] pointers and then the texts, into one
- * block; with `classes` NULL it only counts. */
-static void number_classes(const cn_label *labels, size_t count, label_order *compare, int32_t *classes_of_rows,
-                           char **classes, size_t *nclass, size_t *nchar)
+/* Numbers the classes of the sorted labels and copies their names, [nclass] pointers and then the texts,
+ * into one block; with `classes` NULL it only counts. */
+static void number_classes(const cn_label *labels, size_t count, label_order *compare,
+                           int32_t *classes_of_rows, char **classes, size_t *nclass, size_t *nchar)
 {
     char *room = classes != NULL ? (char *)(classes + *nclass) : NULL;
 
@@ -226,8 +231,8 @@ static void number_classes(const cn_label *labels, size_t count, label_order *co
     }
 }
 
-cinch_status cn_classes_make(cn_array *array, cn_label *labels, size_t count, bool numeric, const char *source,
-                             cinch_error *error)
+cinch_status cn_classes_make(cn_array *array, cn_label *labels, size_t count, bool numeric,
+                             const char *source, cinch_error *error)
 {
     label_order *compare = numeric ? compare_numbers : compare_texts;
     size_t nclass, nchar, nbytes;
@@ -249,10 +254,11 @@ cinch_status cn_classes_make(cn_array *array, cn_label *labels, size_t count, bo
     return CINCH_OK;
 }
 
-/* Prints each number behind the last, NUL between them; a label's text is found once the block has stopped growing. */
+/* Prints each number behind the last, NUL between them; a label's text is found once the block has stopped
+ * growing. */
 static cinch_status print_numbers(const double *numbers, size_t count, char **block, cinch_error *error)
 {
-    cn_text text = { 0 };
+    cn_text text = {0};
 
     for (size_t i = 0; i < count; i++) {
         cn_text_add_number(&text, numbers[i]);
@@ -272,7 +278,7 @@ cinch_status cn_classes_number(cn_array *array, const double *numbers, size_t co
     if (status == CINCH_OK) {
         const char *text = block;
         for (size_t i = 0; i < count; i++, text += strlen(text) + 1)
-            labels[i] = (cn_label){ isnan(numbers[i]) ? NULL : text, numbers[i], i };
+            labels[i] = (cn_label){isnan(numbers[i]) ? NULL : text, numbers[i], i};
         status = cn_classes_make(array, labels, count, true, source, error);
     }
     cn_free(block);

@@ -1,4 +1,5 @@
-/* What every table has, whatever file it comes from: columns chosen by name or place, and classes made of labels. */
+/* What every table has, whatever file it comes from: columns chosen by name or place, and classes made of
+ * labels. */
 #ifndef CN_FORMAT_TABLE_H
 #define CN_FORMAT_TABLE_H
 
@@ -6,8 +7,8 @@
 
 /* The columns of one table. names may be NULL: then only places count. */
 typedef struct cn_columns {
-    const char *source;        /* the file's name, for messages */
-    char *const *names;        /* [count] */
+    const char *source; /* the file's name, for messages */
+    char *const *names; /* [count] */
     size_t count;
 } cn_columns;
 
@@ -20,15 +21,15 @@ cinch_status cn_columns_choose(const cn_columns *columns, const char *list, size
 
 /* A row's label before it has a class. */
 typedef struct cn_label {
-    const char *text;          /* NULL: missing */
-    double number;             /* its value where it is a number */
+    const char *text; /* NULL: missing */
+    double number;    /* its value where it is a number */
     size_t row;
 } cn_label;
 
-/* Gives the array labels, classes and nclass. `numeric` says that every label is a number: then classes are sorted
- * by value and "1" and "1.0" are one class. Sorts `labels`. */
-cinch_status cn_classes_make(cn_array *array, cn_label *labels, size_t count, bool numeric, const char *source,
-                             cinch_error *error);
+/* Gives the array labels, classes and nclass. `numeric` says that every label is a number: then classes
+ * are sorted by value and "1" and "1.0" are one class. Sorts `labels`. */
+cinch_status cn_classes_make(cn_array *array, cn_label *labels, size_t count, bool numeric,
+                             const char *source, cinch_error *error);
 
 /* The same for labels that are numbers from the start; a NaN is missing. */
 cinch_status cn_classes_number(cn_array *array, const double *numbers, size_t count, const char *source,

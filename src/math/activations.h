@@ -39,11 +39,11 @@
       (1 - y) * (1 + y),                                                                                     \
       -2 * y * (1 - y) * (1 + y))                                                                            \
     X(ELU, elu, false, "y = z where z > 0, else e^z - 1",                                                    \
-      z > 0 ? z : CN_EXPM1(z),                                                                               \
+      z > 0 ? z : CN_EXPM1_NEGATIVE(z),                                                                               \
       y > 0 ? 1 : y + 1,                                                                                     \
       y > 0 ? 0 : y + 1)                                                                                     \
     X(SELU, selu, false, "y = 1.0507 z where z > 0, else 1.7581 (e^z - 1)",                                  \
-      z > 0 ? (real)CN_SELU_SCALE * z : (real)(CN_SELU_SCALE * CN_SELU_ALPHA) * CN_EXPM1(z),                 \
+      z > 0 ? (real)CN_SELU_SCALE * z : (real)(CN_SELU_SCALE * CN_SELU_ALPHA) * CN_EXPM1_NEGATIVE(z),                 \
       y > 0 ? (real)CN_SELU_SCALE : y + (real)(CN_SELU_SCALE * CN_SELU_ALPHA),                               \
       y > 0 ? 0 : y + (real)(CN_SELU_SCALE * CN_SELU_ALPHA))                                                 \
     X(GELU, gelu, true, "y = z (1 + erf(z / sqrt 2)) / 2",                                                   \
@@ -56,9 +56,9 @@
       CN_SIGMOID(z) * CN_SIGMOID(-z)                                                                         \
           * (2 + (z < -800 ? -800 : z > 800 ? 800 : z) * (CN_SIGMOID(-z) - CN_SIGMOID(z))))                  \
     X(SOFTPLUS, softplus, false, "y = ln(1 + e^z)",                                                          \
-      CN_MAX(z, (real)0) + CN_LOG1P(CN_EXP(-CN_ABS(z))),                                                     \
-      -CN_EXPM1(-y),                                                                                         \
-      -CN_EXPM1(-y) * CN_EXP(-y))
+      CN_MAX(z, (real)0) + CN_LOG1P_UNIT(CN_EXP_NEGATIVE(-CN_ABS(z))),                                                     \
+      -CN_EXPM1_NEGATIVE(-y),                                                                                         \
+      -CN_EXPM1_NEGATIVE(-y) * CN_EXP_NEGATIVE(-y))
 
 #define CN_ACTIVATION_CONSTANT(constant, ...) CN_##constant,
 typedef enum cn_activation { CN_ACTIVATIONS(CN_ACTIVATION_CONSTANT) CN_NACTIVATION } cn_activation;

@@ -23,12 +23,13 @@ enum { CN_STRIP = 16 };
 #define CN_CLONES
 #endif
 
-/* Says of the loop that follows that its elements do not depend on one another. */
+/* Says of the loop that follows that its elements do not depend on one another, and that it is to become vector code
+ * as it stands: gcc would unroll a short one into single elements first. */
 #if defined(__clang__)
 #pragma clang diagnostic ignored "-Wpass-failed"   /* calls of the C library stay loops, and that is right */
 #define CN_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
 #elif defined(__GNUC__)
-#define CN_INDEPENDENT _Pragma("GCC ivdep")
+#define CN_INDEPENDENT _Pragma("GCC ivdep") _Pragma("GCC unroll 1")
 #else
 #define CN_INDEPENDENT
 #endif

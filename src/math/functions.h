@@ -47,21 +47,20 @@ CN_INLINE float cn_power_of_two(int32_t n)
     return cn_bits_float(((uint32_t)n + 127u) << 23);
 }
 
-/* x = n ln 2 + r with |r| <= ln(2)/2: what exp and expm1 begin with. 2^n e^r = e^x.
- * n by adding 1.5 2^23, which leaves it rounded in the low bits; ln 2 in two parts, the first of 9 bits, so that
- * n times it is exact. */
+/* x = n ln 2 + r with |r| <= ln(2)/2, so that e^x = 2^n e^r: what exp and expm1 begin with. Adding 1.5 2^23 rounds
+ * to a whole number and leaves it in the low bits; with a bias added to it too, these are the exponent bits of
+ * 2^(n + bias - 127). ln 2 in two parts, the first of 9 bits, so that n times it is exact. */
 typedef struct cn_reduced {
-    float r;
-    int32_t n;
+    float r, power;
 } cn_reduced;
 
-CN_INLINE cn_reduced cn_reduce(float x)
+CN_INLINE cn_reduced cn_reduce(float x, float bias)
 {
-    const float shift = 0x1.8p23f;
+    const float shift = 0x1.8p23f + bias;
     float shifted = cn_fused(x, 1.44269504f, shift);
     float n = shifted - shift;
     float r = cn_fused(n, 2.12194440e-4f, cn_fused(n, -0.693359375f, x));
-    return (cn_reduced){r, (int32_t)(cn_float_bits(shifted) - cn_float_bits(shift))};
+    return (cn_reduced){r, cn_bits_float(cn_float_bits(shifted) << 23)};
 }
 
 /* e^r - 1 = r + r^2 q(r), |r| <= 0.35, relative error 4e-9 before rounding. */
@@ -75,45 +74,50 @@ CN_INLINE float cn_expm1_near_zero(float r)
     return cn_fused(q, r * r, r);
 }
 
-/* e^(x + tail) for a tail of at most 0.07, which keeps digits that x has no room for. 2^n in two factors: n reaches
- * from -150, where floats end, to 128, where they overflow. */
-CN_INLINE float cn_exp_tail(float x, float tail)
+/* e^(x + tail) for x <= 0 and a tail of at most 0.07, which keeps digits that x has no room for. 2^n as
+ * 2^(n + 24) 2^-24: n goes down to -150, where floats end. Without a tail 1 ulp, with it 2. */
+CN_INLINE float cn_exp_negative_tail(float x, float tail)
 {
-    x = x < -104 ? -104 : x;
-    x = x > 89 ? 89 : x;
-    cn_reduced reduced = cn_reduce(x);
-    float e = 1 + cn_expm1_near_zero(reduced.r + tail);
-    int32_t half = reduced.n >> 1;
-    return e * cn_power_of_two(half) * cn_power_of_two(reduced.n - half);
+    cn_reduced reduced = cn_reduce(x < -104 ? -104 : x, 127 + 24);
+    return (1 + cn_expm1_near_zero(reduced.r + tail)) * reduced.power * 0x1p-24f;
 }
 
+CN_INLINE float cn_exp_negative_float(float x)
+{
+    cn_reduced reduced = cn_reduce(x < -104 ? -104 : x, 127 + 24);
+    return (1 + cn_expm1_near_zero(reduced.r)) * reduced.power * 0x1p-24f;
+}
+
+/* e^x - 1 = 2^n (e^r - 1) + (2^n - 1) for x <= 0: 1.6 ulp. */
+CN_INLINE float cn_expm1_negative_float(float x)
+{
+    cn_reduced reduced = cn_reduce(x < -20 ? -20 : x, 127);
+    return cn_fused(reduced.power, cn_expm1_near_zero(reduced.r), reduced.power - 1);
+}
+
+/* For any x. Above 0, n goes up to 128, where floats overflow: 2^n as 2^(n - 2) 2^2. */
 CN_INLINE float cn_exp_float(float x)
 {
-    return cn_exp_tail(x, 0);
+    cn_reduced reduced = cn_reduce(x > 89 ? 89 : x, 127 - 2);
+    float above = (1 + cn_expm1_near_zero(reduced.r)) * reduced.power * 4;
+    return x > 0 ? above : cn_exp_negative_float(x);
 }
 
-/* e^x - 1 = 2^n (e^r - 1) + (2^n - 1), in halves where 2^n overflows. */
 CN_INLINE float cn_expm1_float(float x)
 {
-    x = x < -20 ? -20 : x;
-    x = x > 89 ? 89 : x;
-    cn_reduced reduced = cn_reduce(x);
-    int32_t over = reduced.n > 127;
-    float power = cn_power_of_two(reduced.n - over);
-    float e = cn_fused(power, cn_expm1_near_zero(reduced.r), power - 1);
-    return e * (float)(1 + over);
+    cn_reduced reduced = cn_reduce(x > 89 ? 89 : x, 127 - 2);
+    float above = cn_fused(reduced.power, cn_expm1_near_zero(reduced.r), reduced.power - 0.25f) * 4;
+    return x > 0 ? above : cn_expm1_negative_float(x);
 }
 
 /* log(1 + x) = k ln 2 + log(1 + f), 1 + f between sqrt(1/2) and sqrt(2) the mantissa of 1 + x; f comes from x
- * itself and so has all its digits. log(1 + f) = f - f^2/2 + f^3 q(f), relative error 6e-9 before rounding. Where
- * 2^-k would leave the floats, x (then all of 1 + x) is first made smaller. */
-CN_INLINE float cn_log1p_float(float x)
+ * itself and so has all its digits. log(1 + f) = f - f^2/2 + f^3 q(f), relative error 6e-9 before rounding. For x
+ * from above -1 to 2^100; more_k is added to k. 1.5 ulp. */
+CN_INLINE float cn_log1p_inside(float x, float more_k)
 {
-    int32_t big = x > 0x1p100f;
-    float a = big ? x * 0x1p-32f : x;
-    int32_t k = (int32_t)(cn_float_bits(1 + a) - 0x3f3504f3u) >> 23;
-    float scale = cn_power_of_two(-k);
-    float f = cn_fused(a, scale, scale - 1);
+    int32_t k = (int32_t)(cn_float_bits(1 + x) - 0x3f3504f3u) >> 23;
+    float scale = cn_power_of_two(-k), n = (float)k + more_k;
+    float f = cn_fused(x, scale, scale - 1);
     float q = -7.859960051e-2f;
     q = cn_fused(q, f, 1.288585812e-1f);
     q = cn_fused(q, f, -1.313044715e-1f);
@@ -122,27 +126,35 @@ CN_INLINE float cn_log1p_float(float x)
     q = cn_fused(q, f, 2.000230275e-1f);
     q = cn_fused(q, f, -2.500081604e-1f);
     q = cn_fused(q, f, 3.333331656e-1f);
-    float n = (float)(k + 32 * big);
     float log = cn_fused(f * f, cn_fused(q, f, -0.5f), f);
-    log = cn_fused(n, 0.693359375f, cn_fused(n, -2.12194440e-4f, log));
+    return cn_fused(n, 0.693359375f, cn_fused(n, -2.12194440e-4f, log));
+}
+
+CN_INLINE float cn_log1p_unit_float(float x)
+{
+    return cn_log1p_inside(x, 0);
+}
+
+/* For any x: where 2^-k would leave the floats, x (then all of 1 + x) is first made smaller. */
+CN_INLINE float cn_log1p_float(float x)
+{
+    float log = cn_log1p_inside(x > 0x1p100f ? x * 0x1p-32f : x, x > 0x1p100f ? 32 : 0);
     log = x == -1 ? -INFINITY : log;
     log = x < -1 ? NAN : log;
     return x > 0x1.fffffep127f ? x : log;
 }
 
-/* tanh |x| = t / (t + 2), t = e^(2|x|) - 1. */
+/* tanh |x| = -t / (2 + t), t = e^(-2|x|) - 1. */
 CN_INLINE float cn_tanh_float(float x)
 {
-    float size = __builtin_fabsf(x);
-    size = size > 10 ? 10 : size;
-    float t = cn_expm1_float(2 * size);
-    return __builtin_copysignf(t / (t + 2), x);
+    float t = cn_expm1_negative_float(-2 * __builtin_fabsf(x));
+    return __builtin_copysignf(t / (2 + t), x);
 }
 
 /* 1 / (1 + e^-x), from e^-|x|, so that nothing overflows and small values keep their digits. */
 CN_INLINE float cn_sigmoid_float(float x)
 {
-    float e = cn_exp_float(-__builtin_fabsf(x));
+    float e = cn_exp_negative_float(-__builtin_fabsf(x));
     return (x < 0 ? e : 1) / (1 + e);
 }
 
@@ -150,7 +162,7 @@ CN_INLINE float cn_sigmoid_float(float x)
 CN_INLINE float cn_bell_float(float x)
 {
     float high = cn_bits_float(cn_float_bits(x) & 0xfffff000u);
-    return cn_exp_tail(-0.5f * high * high, -0.5f * ((x - high) * (x + high)));
+    return cn_exp_negative_tail(-0.5f * high * high, -0.5f * ((x - high) * (x + high)));
 }
 
 CN_INLINE float cn_normal_density_float(float x)
@@ -212,7 +224,10 @@ CN_INLINE double cn_max_double(double a, double b)
 
 #define CN_EXP(x) CN_BY_TYPE(x, cn_exp_float, exp)(x)
 #define CN_EXPM1(x) CN_BY_TYPE(x, cn_expm1_float, expm1)(x)
+#define CN_EXP_NEGATIVE(x) CN_BY_TYPE(x, cn_exp_negative_float, exp)(x)       /* for x <= 0, sooner */
+#define CN_EXPM1_NEGATIVE(x) CN_BY_TYPE(x, cn_expm1_negative_float, expm1)(x)
 #define CN_LOG1P(x) CN_BY_TYPE(x, cn_log1p_float, log1p)(x)
+#define CN_LOG1P_UNIT(x) CN_BY_TYPE(x, cn_log1p_unit_float, log1p)(x)          /* for 0 <= x <= 1, sooner */
 #define CN_TANH(x) CN_BY_TYPE(x, cn_tanh_float, tanh)(x)
 #define CN_SIGMOID(x) CN_BY_TYPE(x, cn_sigmoid_float, cn_sigmoid_double)(x)
 #define CN_NORMAL_DENSITY(x) CN_BY_TYPE(x, cn_normal_density_float, cn_normal_density_double)(x)
