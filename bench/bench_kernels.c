@@ -1,5 +1,5 @@
-/* What the kernels reach: GFLOP/s of product and outer for the shapes of mnist-dense and mnist-deep, and nanoseconds
- * per element of each activation and its slope, one column a table. The best of several runs. */
+/* What the kernels reach: GFLOP/s of product and outer for the shapes of mnist-dense and mnist-deep, and
+ * nanoseconds per element of each activation and its slope, one column a table. The best of several runs. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>

@@ -1,5 +1,5 @@
-/* The kernels of every table against naive sums in double, the functions against the C library in double; extents
- * held by pages that may not be touched; the same bits however rows and tiles are shared out. */
+/* The kernels of every table against naive sums in double, the functions against the C library in double;
+ * extents held by pages that may not be touched; the same bits however rows and tiles are shared out. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -27,7 +27,7 @@ enum { NSIZE = sizeof sizes / sizeof sizes[0] };
     for (size_t table_ = 0; table_ < NTABLE; table_++)                                                       \
         for (const cn_kernels *k = cn_kernels_find(names[table_]); k; k = NULL)
 
-/* ---- Arrays that end where a page begins that may not be touched ------------------------------------------- */
+/* ---- Arrays that end where a page begins that may not be touched --------------------------------------- */
 
 typedef struct guarded {
     unsigned char *map;
@@ -56,7 +56,7 @@ static void guarded_free(guarded *array)
     munmap(array->map, array->nmap);
 }
 
-/* ---- Reals of either precision ----------------------------------------------------------------------------- */
+/* ---- Reals of either precision ------------------------------------------------------------------------- */
 
 static double at(const cn_kernels *k, const void *reals, size_t i)
 {
@@ -97,7 +97,7 @@ static guarded buffer_new(const cn_kernels *k, size_t rows, size_t width, size_t
     return buffer;
 }
 
-/* ---- The truth ---------------------------------------------------------------------------------------------- */
+/* ---- The truth ----------------------------------------------------------------------------------------- */
 
 static double truth(cn_activation activation, double z)
 {
@@ -130,7 +130,7 @@ static double float_ulps(float got, double want)
     return isfinite(got) ? fabs((double)got - want) / ldexp(1, exponent < -125 ? -149 : exponent - 24) : INFINITY;
 }
 
-/* ---- Functions ---------------------------------------------------------------------------------------------- */
+/* ---- Functions ----------------------------------------------------------------------------------------- */
 
 static float exp_float(float x) { return CN_EXP(x); }
 static float expm1_float(float x) { return CN_EXPM1(x); }
@@ -180,7 +180,7 @@ static void test_functions_end_well(void **state)
     assert_true(isnan(CN_MAX((float)NAN, 0.0f)) && CN_MAX(1.0, 2.0) == 2 && CN_MAX(2.0f, 1.0f) == 2);
 }
 
-/* ---- Activations -------------------------------------------------------------------------------------------- */
+/* ---- Activations --------------------------------------------------------------------------------------- */
 
 /* The expressions themselves in double, f'' too. */
 #define real double
@@ -320,7 +320,7 @@ static void test_activation_words(void **state)
     assert_false(cn_activation_needs_input(CN_SOFTPLUS) || cn_activation_needs_input(CN_RELU));
 }
 
-/* ---- Products ------------------------------------------------------------------------------------------------ */
+/* ---- Products ------------------------------------------------------------------------------------------ */
 
 typedef struct problem {
     size_t rows, in, out;
@@ -452,7 +452,7 @@ static void test_nan_comes_through(void **state)
         }
 }
 
-/* ---- Sums over a batch --------------------------------------------------------------------------------------- */
+/* ---- Sums over a batch --------------------------------------------------------------------------------- */
 
 /* The definition: blocks of 32 rows in order; of n blocks, the largest power of two below n and the rest. */
 static double tree(const cn_kernels *k, double (*block)(const cn_kernels *k, const void *user, size_t first,
@@ -610,7 +610,7 @@ static void test_column_sums(void **state)
             }
 }
 
-/* ---- Packing -------------------------------------------------------------------------------------------------- */
+/* ---- Packing ------------------------------------------------------------------------------------------- */
 
 static void check_transposed(const cn_kernels *k, const problem *p, double factor)
 {
@@ -669,7 +669,7 @@ static void test_floats_there_and_back(void **state)
     }
 }
 
-/* ---- Loops over elements --------------------------------------------------------------------------------------- */
+/* ---- Loops over elements ------------------------------------------------------------------------------- */
 
 #define VALUE(y, x) (CN_ABS((y) - (x)) < 1 ? (real)0.5 * ((y) - (x)) * ((y) - (x)) : CN_ABS((y) - (x)) - (real)0.5)
 #define SLOPE(y, x) CN_SIGMOID(y) - (x)
@@ -748,7 +748,7 @@ static void test_update(void **state)
     }
 }
 
-/* ---- The choice ------------------------------------------------------------------------------------------------- */
+/* ---- The choice ---------------------------------------------------------------------------------------- */
 
 static void test_choice(void **state)
 {

@@ -65,6 +65,18 @@ bool cn_recipe_is_set(const cinch_recipe *recipe, cn_key key)
     return recipe->texts[key] != NULL;
 }
 
+cinch_status cn_recipe_blame(const cinch_recipe *recipe, cn_key key, cinch_status status, cinch_error *error)
+{
+    if (status != CINCH_USAGE && status != CINCH_BAD_INPUT)
+        return status;
+    cn_fail_prefix(error, "%s: ", cn_recipe_keys[key].option.name);
+    if (recipe->origins[key] == FROM_FILE)
+        status = CINCH_BAD_INPUT;
+    if (error)
+        error->status = status;
+    return status;
+}
+
 /* ---- Setting ------------------------------------------------------------------------------------------- */
 
 static bool is_blank(char c)

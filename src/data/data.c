@@ -158,8 +158,7 @@ static cinch_status choose_columns(cn_array *array, const cn_format_options *opt
         return cn_fail(error, CINCH_BAD_INPUT,
                        "%s: has %zu dimensions; columns and labels are chosen of tables only",
                        options->source, array->shape.rank);
-    if (options->label != NULL)
-        status = cn_columns_find(&columns, options->label, &label, error);
+    status = cn_columns_find_label(&columns, options, &label, error);
     if (status == CINCH_OK)
         status = find_features(&columns, options, label, &chosen, &nchosen, error);
     if (status == CINCH_OK && label < ncolumn)
@@ -197,7 +196,8 @@ static cinch_status read_label_array(cn_array *labels, const cn_format_options *
 
 static cinch_status load_labels(cn_array *array, const char *path, const char *source, cinch_error *error)
 {
-    cn_format_options options = {&cn_limits_standard, path, "0", NULL, true};
+    cn_format_options options = {.limits = &cn_limits_standard, .source = path, .label = "0", .columns = NULL,
+                                     .missing_is_nan = true};
     cn_array labels;
     cinch_status status = cn_array_read(path, &options, &labels, error);
 
@@ -246,11 +246,12 @@ static const char *text_or_null(const cinch_recipe *recipe, cn_key key)
 static cinch_status load_array(const char *path, const cinch_recipe *recipe, const char *source,
                                cn_array *array, cinch_error *error)
 {
-    cn_format_options options = {&cn_limits_standard, source, NULL, NULL, true};
+    cn_format_options options = {.limits = &cn_limits_standard, .source = source, .missing_is_nan = true};
     bool label_file = recipe != NULL && cn_recipe_label_is_file(recipe);
 
     if (recipe != NULL) {
         options.label = label_file ? NULL : text_or_null(recipe, CN_LABEL);
+        options.label_is_optional = !*cn_recipe_text(recipe, CN_TRAIN);
         options.columns = text_or_null(recipe, CN_COLUMNS);
         options.missing_is_nan = strcmp(cn_recipe_text(recipe, CN_MISSING), "mean") == 0;
     }

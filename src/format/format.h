@@ -43,6 +43,7 @@ typedef struct cn_format_options {
     const cn_limits *limits;
     const char *source; /* the file's name, for messages */
     const char *label;  /* a text table's column (name or index) that is a class, not a feature; NULL: none */
+    bool label_is_optional; /* a file without that column is read as it is */
     const char *columns; /* "a,b,3-5": the feature columns of a text table to read; NULL: all but the label */
     bool missing_is_nan; /* else an empty or NA cell is refused */
 } cn_format_options;

@@ -395,11 +395,7 @@ static cinch_status choose_columns(csv_table *table, cinch_error *error)
 {
     const cn_format_options *options = table->options;
     cn_columns columns = {options->source, table->names, table->columns};
-    cinch_status status = CINCH_OK;
-
-    table->label = table->columns;
-    if (options->label != NULL)
-        status = cn_columns_find(&columns, options->label, &table->label, error);
+    cinch_status status = cn_columns_find_label(&columns, options, &table->label, error);
     if (status == CINCH_OK && options->columns != NULL)
         status = cn_columns_choose(&columns, options->columns, &table->chosen, &table->nchosen, error);
     else if (status == CINCH_OK)

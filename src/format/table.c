@@ -110,6 +110,17 @@ cinch_status cn_columns_find(const cn_columns *columns, const char *text, size_t
     return status;
 }
 
+cinch_status cn_columns_find_label(const cn_columns *columns, const cn_format_options *options, size_t *column,
+                                   cinch_error *error)
+{
+    bool optional = options->label_is_optional;
+    *column = columns->count;
+    if (!options->label || !cn_columns_find(columns, options->label, column, optional ? NULL : error))
+        return CINCH_OK;
+    *column = columns->count;
+    return optional ? CINCH_OK : CINCH_BAD_INPUT;
+}
+
 /* The list's next item without the blanks around it; moves *list behind its comma, to NULL at the end. */
 static bool next_item(const char **list, char item[ITEM_ROOM])
 {

@@ -1,12 +1,13 @@
 /* The activations: y = f(z), with f' and f'' for the backward passes, in one table of expressions.
  *
  * Each row is X(CONSTANT, name, needs_input, equation, f, f', f''). The expressions are in z and, for the
- * derivatives, in z and y = f(z); they hold in float and in double: where they are expanded, `real` is the type
- * and math/functions.h is included. Only those marked needs_input use z in a derivative. The others are had from y,
- * as exactly as y itself tells: softplus by 1 - e^-y, which keeps its digits however small y is.
+ * derivatives, in z and y = f(z); they hold in float and in double: where they are expanded, `real` is the
+ * type and math/functions.h is included. Only those marked needs_input use z in a derivative. The others are
+ * had from y, as exactly as y itself tells: softplus by 1 - e^-y, which keeps its digits however small y is.
  * A NaN in z is a NaN in y; infinities give the limits.
  *
- * ELU: Clevert, Unterthiner, Hochreiter 2016. SELU: Klambauer and others 2017. GELU: Hendrycks, Gimpel 2016.
+ * ELU: Clevert, Unterthiner, Hochreiter 2016. SELU: Klambauer and others 2017. GELU: Hendrycks, Gimpel
+ * 2016.
  */
 #ifndef CN_MATH_ACTIVATIONS_H
 #define CN_MATH_ACTIVATIONS_H
@@ -39,11 +40,11 @@
       (1 - y) * (1 + y),                                                                                     \
       -2 * y * (1 - y) * (1 + y))                                                                            \
     X(ELU, elu, false, "y = z where z > 0, else e^z - 1",                                                    \
-      z > 0 ? z : CN_EXPM1_NEGATIVE(z),                                                                               \
+      z > 0 ? z : CN_EXPM1_NEGATIVE(z),                                                                      \
       y > 0 ? 1 : y + 1,                                                                                     \
       y > 0 ? 0 : y + 1)                                                                                     \
     X(SELU, selu, false, "y = 1.0507 z where z > 0, else 1.7581 (e^z - 1)",                                  \
-      z > 0 ? (real)CN_SELU_SCALE * z : (real)(CN_SELU_SCALE * CN_SELU_ALPHA) * CN_EXPM1_NEGATIVE(z),                 \
+      z > 0 ? (real)CN_SELU_SCALE * z : (real)(CN_SELU_SCALE * CN_SELU_ALPHA) * CN_EXPM1_NEGATIVE(z),        \
       y > 0 ? (real)CN_SELU_SCALE : y + (real)(CN_SELU_SCALE * CN_SELU_ALPHA),                               \
       y > 0 ? 0 : y + (real)(CN_SELU_SCALE * CN_SELU_ALPHA))                                                 \
     X(GELU, gelu, true, "y = z (1 + erf(z / sqrt 2)) / 2",                                                   \
@@ -56,8 +57,8 @@
       CN_SIGMOID(z) * CN_SIGMOID(-z)                                                                         \
           * (2 + (z < -800 ? -800 : z > 800 ? 800 : z) * (CN_SIGMOID(-z) - CN_SIGMOID(z))))                  \
     X(SOFTPLUS, softplus, false, "y = ln(1 + e^z)",                                                          \
-      CN_MAX(z, (real)0) + CN_LOG1P_UNIT(CN_EXP_NEGATIVE(-CN_ABS(z))),                                                     \
-      -CN_EXPM1_NEGATIVE(-y),                                                                                         \
+      CN_MAX(z, (real)0) + CN_LOG1P_UNIT(CN_EXP_NEGATIVE(-CN_ABS(z))),                                       \
+      -CN_EXPM1_NEGATIVE(-y),                                                                                \
       -CN_EXPM1_NEGATIVE(-y) * CN_EXP_NEGATIVE(-y))
 
 #define CN_ACTIVATION_CONSTANT(constant, ...) CN_##constant,

@@ -1,9 +1,10 @@
-/* Loops over elements, written once: what a loss or an optimizer says in its file becomes a function for float and
- * one for double. Inside its expressions `real` is the type, and CN_EXP, CN_LOG1P, CN_SIGMOID, CN_ABS, CN_MAX,
- * CN_SQRT of math/functions.h take it; a constant is written (real)0.5, since 0.5 alone is a double.
+/* Loops over elements, written once: what a loss or an optimizer says in its file becomes a function for
+ * float and one for double. Inside its expressions `real` is the type, and CN_EXP, CN_LOG1P, CN_SIGMOID,
+ * CN_ABS, CN_MAX, CN_SQRT of math/functions.h take it; a constant is written (real)0.5, since 0.5 alone is a
+ * double.
  *
- * The loops run in strips of 16 and have no order but the one said here, so that they become vector code and give
- * the same bits whatever the processor.
+ * The loops run in strips of 16 and have no order but the one said here, so that they become vector code and
+ * give the same bits whatever the processor.
  */
 #ifndef CN_MATH_ELEMENTWISE_H
 #define CN_MATH_ELEMENTWISE_H
@@ -14,17 +15,17 @@
 
 enum { CN_STRIP = 16 };
 
-/* A function compiled for AVX2 too, the loader choosing. Without the fused multiply-add, so with the same bits.
- * Sanitizers are not yet awake when the loader asks. */
-#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) &&                  \
+/* A function compiled for AVX2 too, the loader choosing. Without the fused multiply-add, so with the same
+ * bits. Sanitizers are not yet awake when the loader asks. */
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) &&                 \
     !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define CN_CLONES __attribute__((target_clones("avx2", "default")))
 #else
 #define CN_CLONES
 #endif
 
-/* Says of the loop that follows that its elements do not depend on one another, and that it is to become vector code
- * as it stands: gcc would unroll a short one into single elements first. */
+/* Says of the loop that follows that its elements do not depend on one another, and that it is to become
+ * vector code as it stands: gcc would unroll a short one into single elements first. */
 #if defined(__clang__)
 #pragma clang diagnostic ignored "-Wpass-failed"   /* calls of the C library stay loops, and that is right */
 #define CN_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
@@ -34,13 +35,14 @@ enum { CN_STRIP = 16 };
 #define CN_INDEPENDENT
 #endif
 
-/* ---- Losses ------------------------------------------------------------------------------------------------
+/* ---- Losses -----------------------------------------------------------------------------------------------
  *
  * Over output[rows][stride] and target[rows][target_stride], width columns of each:
  *     values[r] = sum over j of VALUE(output[r][j], target[r][j])
  *     slope[r][j] = scale * SLOPE(output[r][j], target[r][j]), [rows][stride]; NULL where it is not wanted,
  *                   output itself where that may be overwritten; what lies beyond width is left alone.
- * Each VALUE is worked out in the precision and added in double: column j to sum j%16, these in a tree of halves.
+ * Each VALUE is worked out in the precision and added in double: column j to sum j%16, these in a tree of
+ * halves.
  *
  *     #define VALUE(y, x) ((y) - (x)) * ((y) - (x))
  *     #define SLOPE(y, x) 2 * ((y) - (x))
@@ -108,11 +110,12 @@ CN_INLINE double cn_strip_sum(double sums[CN_STRIP])
     return sums[0];
 }
 
-/* ---- Optimizers --------------------------------------------------------------------------------------------
+/* ---- Optimizers -------------------------------------------------------------------------------------------
  *
- * One step of a parameter's reals: count of them, a multiple of 16, in arrays of their own; slots[0] and slots[1]
- * are the optimizer's arrays for it (those it does not have may be NULL, slots itself not). BODY gets the constants
- * in the precision, and one element of each array by name: p, a and b to be changed, g to be read.
+ * One step of a parameter's reals: count of them, a multiple of 16, in arrays of their own; slots[0] and
+ * slots[1] are the optimizer's arrays for it (those it does not have may be NULL, slots itself not). BODY
+ * gets the constants in the precision, and one element of each array by name: p, a and b to be changed, g to
+ * be read.
  *
  *     enum { RATE, MOMENTUM };
  *     #define SGD(c, p, g, a, b) a = c[MOMENTUM] * a - c[RATE] * g; p += a

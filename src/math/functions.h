@@ -1,9 +1,9 @@
 /* exp, log1p and their kin, for float and for double: CN_EXP(x) takes the type of x.
  *
- * In double they are the C library's. In float they are ours: without branches, tables or calls, so that a plain loop
- * over them becomes vector code, and the same bits come out of every lane and of a loop's odd end. Where the
- * processor has a fused multiply-add the file that includes this uses it (cn_fused), always at the same places.
- * NaN stays NaN; infinities and huge arguments give the limits.
+ * In double they are the C library's. In float they are ours: without branches, tables or calls, so that a
+ * plain loop over them becomes vector code, and the same bits come out of every lane and of a loop's odd end.
+ * Where the processor has a fused multiply-add the file that includes this uses it (cn_fused), always at the
+ * same places. NaN stays NaN; infinities and huge arguments give the limits.
  *
  * The polynomials are minimax for the relative error (Remez's exchange in 40 digits, then rounded to float).
  * The errors given are the largest over every float of the range, against the C library in double.
@@ -47,9 +47,9 @@ CN_INLINE float cn_power_of_two(int32_t n)
     return cn_bits_float(((uint32_t)n + 127u) << 23);
 }
 
-/* x = n ln 2 + r with |r| <= ln(2)/2, so that e^x = 2^n e^r: what exp and expm1 begin with. Adding 1.5 2^23 rounds
- * to a whole number and leaves it in the low bits; with a bias added to it too, these are the exponent bits of
- * 2^(n + bias - 127). ln 2 in two parts, the first of 9 bits, so that n times it is exact. */
+/* x = n ln 2 + r with |r| <= ln(2)/2, so that e^x = 2^n e^r: what exp and expm1 begin with. Adding 1.5 2^23
+ * rounds to a whole number and leaves it in the low bits; with a bias added to it too, these are the exponent
+ * bits of 2^(n + bias - 127). ln 2 in two parts, the first of 9 bits, so that n times it is exact. */
 typedef struct cn_reduced {
     float r, power;
 } cn_reduced;
@@ -66,12 +66,11 @@ CN_INLINE cn_reduced cn_reduce(float x, float bias)
 /* e^r - 1 = r + r^2 q(r), |r| <= 0.35, relative error 4e-9 before rounding. */
 CN_INLINE float cn_expm1_near_zero(float r)
 {
-    float q = 1.395171683e-3f;
-    q = cn_fused(q, r, 8.369598149e-3f);
-    q = cn_fused(q, r, 4.166618729e-2f);
-    q = cn_fused(q, r, 1.666651289e-1f);
-    q = cn_fused(q, r, 5.000000101e-1f);
-    return cn_fused(q, r * r, r);
+    float square = r * r;
+    float q0 = cn_fused(1.666651289e-1f, r, 5.000000101e-1f);
+    float q2 = cn_fused(8.369598149e-3f, r, 4.166618729e-2f);
+    q2 = cn_fused(1.395171683e-3f, square, q2);
+    return cn_fused(cn_fused(q2, square, q0), square, r);
 }
 
 /* e^(x + tail) for x <= 0 and a tail of at most 0.07, which keeps digits that x has no room for. 2^n as
@@ -111,22 +110,20 @@ CN_INLINE float cn_expm1_float(float x)
 }
 
 /* log(1 + x) = k ln 2 + log(1 + f), 1 + f between sqrt(1/2) and sqrt(2) the mantissa of 1 + x; f comes from x
- * itself and so has all its digits. log(1 + f) = f - f^2/2 + f^3 q(f), relative error 6e-9 before rounding. For x
- * from above -1 to 2^100; more_k is added to k. 1.5 ulp. */
+ * itself and so has all its digits. log(1 + f) = f - f^2/2 + f^3 q(f), relative error 6e-9 before rounding.
+ * For x from above -1 to 2^100; more_k is added to k. 1.5 ulp. */
 CN_INLINE float cn_log1p_inside(float x, float more_k)
 {
     int32_t k = (int32_t)(cn_float_bits(1 + x) - 0x3f3504f3u) >> 23;
     float scale = cn_power_of_two(-k), n = (float)k + more_k;
     float f = cn_fused(x, scale, scale - 1);
-    float q = -7.859960051e-2f;
-    q = cn_fused(q, f, 1.288585812e-1f);
-    q = cn_fused(q, f, -1.313044715e-1f);
-    q = cn_fused(q, f, 1.41806993e-1f);
-    q = cn_fused(q, f, -1.662434874e-1f);
-    q = cn_fused(q, f, 2.000230275e-1f);
-    q = cn_fused(q, f, -2.500081604e-1f);
-    q = cn_fused(q, f, 3.333331656e-1f);
-    float log = cn_fused(f * f, cn_fused(q, f, -0.5f), f);
+    float square = f * f;
+    float q0 = cn_fused(-2.500081604e-1f, f, 3.333331656e-1f);
+    float q2 = cn_fused(-1.662434874e-1f, f, 2.000230275e-1f);
+    float q4 = cn_fused(-1.313044715e-1f, f, 1.41806993e-1f);
+    float q6 = cn_fused(-7.859960051e-2f, f, 1.288585812e-1f);
+    float q = cn_fused(cn_fused(q6, square, q4), square * square, cn_fused(q2, square, q0));
+    float log = cn_fused(square, cn_fused(q, f, -0.5f), f);
     return cn_fused(n, 0.693359375f, cn_fused(n, -2.12194440e-4f, log));
 }
 

@@ -1,12 +1,13 @@
-/* The kernels: plain arrays in, plain arrays out, one table of them per instruction set and precision, chosen once.
+/* The kernels: plain arrays in, plain arrays out, one table of them per instruction set and precision, chosen
+ * once.
  *
- * An activation buffer is row-major, [rows][stride] reals, stride >= its width rounded up to CN_PANEL; what lies
- * between width and stride is zero in every buffer of gradients and unspecified in the others. Arrays begin at
- * CN_ALIGNMENT bytes. `void *` stands for reals of the table's precision.
+ * An activation buffer is row-major, [rows][stride] reals, stride >= its width rounded up to CN_PANEL; what
+ * lies between width and stride is zero in every buffer of gradients and unspecified in the others. Arrays
+ * begin at CN_ALIGNMENT bytes. `void *` stands for reals of the table's precision.
  *
- * Each result is one fixed sum whatever the tile or the thread it is computed by: over k in order for products,
- * over the fixed tree of blocks of CN_BLOCK_ROWS rows for sums over a batch. So a table gives the same bits however
- * rows and tiles are shared out; different tables agree within rounding.
+ * Each result is one fixed sum whatever the tile or the thread it is computed by: over k in order for
+ * products, over the fixed tree of blocks of CN_BLOCK_ROWS rows for sums over a batch. So a table gives the
+ * same bits however rows and tiles are shared out; different tables agree within rounding.
  */
 #ifndef CN_MATH_KERNELS_H
 #define CN_MATH_KERNELS_H
@@ -20,9 +21,9 @@ enum {
     CN_TILE_ROWS = 96    /* matrix rows (inputs) of one gradient tile: a multiple of 6, 12 and CN_PANEL */
 };
 
-/* A weight matrix w(in, out), packed twice. panels: [ceil(out/16)][in][16], element (k, j) at panel j/16, row k,
- * column j%16. transposed: [ceil(in/16)][out][16], element (k, j) at panel k/16, row j, column k%16; NULL where
- * no gradient flows back through it. Padding columns are zero in both. */
+/* A weight matrix w(in, out), packed twice. panels: [ceil(out/16)][in][16], element (k, j) at panel j/16, row
+ * k, column j%16. transposed: [ceil(in/16)][out][16], element (k, j) at panel k/16, row j, column k%16; NULL
+ * where no gradient flows back through it. Padding columns are zero in both. */
 typedef struct cn_matrix {
     size_t in, out;
     void *panels, *transposed;
@@ -33,14 +34,15 @@ static inline size_t cn_round_up(size_t n, size_t unit)
     return (n + unit - 1) / unit * unit;
 }
 
-/* Reals in an activation buffer's row: the width rounded up to panels, an odd number of them, so that rows of a
- * power of two wide do not all fall into the same cache set. */
+/* Reals in an activation buffer's row: the width rounded up to panels, an odd number of them, so that rows of
+ * a power of two wide do not all fall into the same cache set. */
 static inline size_t cn_stride(size_t width)
 {
     return (cn_round_up(width, CN_PANEL) / CN_PANEL | 1) * CN_PANEL;
 }
 
-/* y[r][j] = f(sum over k of x[r][k] * panels(k, j), + bias[j]) for r < rows, j < out rounded up to CN_PANEL. */
+/* y[r][j] = f(sum over k of x[r][k] * panels(k, j), + bias[j]) for r < rows, j < out rounded up to CN_PANEL.
+ */
 typedef struct cn_product {
     size_t rows, in, out;
     const void *x;
@@ -53,7 +55,8 @@ typedef struct cn_product {
     size_t y_stride;
 } cn_product;
 
-/* One tile of a sum of outer products over a batch: for k in [row, row + nrow), j in the 16 columns of `panel`:
+/* One tile of a sum of outer products over a batch: for k in [row, row + nrow), j in the 16 columns of
+ * `panel`:
  * tile[k - row][j%16] (+)= sum over r < rows of a[r][k] * b[r][j]. b's padding is zero. */
 typedef struct cn_outer {
     size_t rows;
@@ -95,8 +98,8 @@ typedef struct cn_kernels {
     void (*to_float)(const void *reals, float *target, size_t count);
 } cn_kernels;
 
-/* The fastest table of float kernels that this processor runs. CINCH_CPU=plain|avx2|avx512 in the environment asks for one;
- * CINCH_USAGE where the name is unknown or the processor lacks it. Looks only once. */
+/* The fastest table of float kernels that this processor runs. CINCH_CPU=plain|avx2|avx512 in the environment
+ * asks for one; CINCH_USAGE where the name is unknown or the processor lacks it. Looks only once. */
 const cn_kernels *cn_kernels_choose(cinch_error *error);
 
 /* A table by name, NULL where there is none or the processor lacks it: for tests and the bench. */

@@ -1,6 +1,6 @@
-/* The kernels around the two tiles: what is the same in every table. The includer defines `real`, then includes
- * kernels_plain.h or kernels_vector.h for product_tile, outer_tile, TILE_ROWS and TILE_COUNTS, then this, and says
- * CN_KERNELS_BODY(name) in its table. */
+/* The kernels around the two tiles: what is the same in every table. The includer defines `real`, then
+ * includes kernels_plain.h or kernels_vector.h for product_tile, outer_tile, TILE_ROWS and TILE_COUNTS, then
+ * this, and says CN_KERNELS_BODY(name) in its table. */
 #include <string.h>
 
 #include "base/memory.h"
@@ -13,7 +13,7 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* ---- Activations ------------------------------------------------------------------------------------------ */
+/* ---- Activations --------------------------------------------------------------------------------------- */
 
 /* Over [rows][16] of one stride; z may be y, dz may be dy. */
 typedef void value_strip(size_t rows, size_t stride, const real *z, real *y);
@@ -50,8 +50,8 @@ CN_ACTIVATIONS(STRIPS)
 static value_strip *const value_strips[] = {CN_ACTIVATIONS(VALUE_STRIP)};
 static slope_strip *const slope_strips[] = {CN_ACTIVATIONS(SLOPE_STRIP)};
 
-/* Some rows at a time, so that a strip is worth its call, and stays in reach of the next. A narrow end goes through
- * the same code as everything else, in a copy of 16 columns. */
+/* Some rows at a time, so that a strip is worth its call, and stays in reach of the next. A narrow end goes
+ * through the same code as everything else, in a copy of 16 columns. */
 enum { STRIP_ROWS = 8 };
 
 static void value_rows(value_strip *strip, size_t rows, size_t width, size_t stride, const real *z, real *y)
@@ -102,7 +102,7 @@ static void activate_backward(cn_activation activation, size_t rows, size_t widt
                    (real *)dz + r * stride);
 }
 
-/* ---- Products --------------------------------------------------------------------------------------------- */
+/* ---- Products ------------------------------------------------------------------------------------------ */
 
 typedef void product_tile_of(size_t in, const real *x, size_t x_stride, const real *panel, const real *bias,
                              real *out, size_t out_stride);
@@ -118,8 +118,8 @@ TILE_COUNTS(PRODUCT_TILE)
 #define PRODUCT_TILE_NAME(count) product_tile_##count,
 static product_tile_of *const product_tiles[] = {NULL, TILE_COUNTS(PRODUCT_TILE_NAME)};
 
-/* Rows in the order of memory, all panels over a block of them before the next: the panel stays near while the rows
- * go by, the rows' block while the panels do. */
+/* Rows in the order of memory, all panels over a block of them before the next: the panel stays near while
+ * the rows go by, the rows' block while the panels do. */
 enum { PRODUCT_ROWS = 192 };
 
 static void product(const cn_product *p)
@@ -140,7 +140,7 @@ static void product(const cn_product *p)
     }
 }
 
-/* ---- Sums over a batch ------------------------------------------------------------------------------------ */
+/* ---- Sums over a batch --------------------------------------------------------------------------------- */
 
 typedef void outer_tile_of(size_t rows, const real *a, size_t a_stride, const real *b, size_t b_stride, real *out);
 
@@ -224,7 +224,7 @@ static void column_sums(size_t rows, const void *b, size_t stride, size_t first,
                     (real *)sums + j);
 }
 
-/* ---- Packing ---------------------------------------------------------------------------------------------- */
+/* ---- Packing ------------------------------------------------------------------------------------------- */
 
 /* Where element (k, j) of a matrix of panels of `rows` rows lies. */
 static size_t packed(size_t rows, size_t k, size_t j)

@@ -1,12 +1,12 @@
-/* The two tiles in plain C, for `real` float or double: the reference that the others are held to, and what runs
- * where no vector kernel does. */
+/* The two tiles in plain C, for `real` float or double: the reference that the others are held to, and what
+ * runs where no vector kernel does. */
 #include "math/functions.h"
 #include "math/kernels.h"
 
 enum { TILE_ROWS = 4, COLUMNS = CN_PANEL };
 
-/* Vector code along the columns. Let loose, gcc 12 unrolls them and goes along the rows instead, and then reads one
- * row beyond the last. */
+/* Vector code along the columns. Let loose, gcc 12 unrolls them and goes along the rows instead, and then
+ * reads one row beyond the last. */
 #if defined(__GNUC__) && !defined(__clang__)
 #define COLUMN_BY_COLUMN _Pragma("GCC unroll 1")
 #else

@@ -1,9 +1,10 @@
-/* The two tiles in registers, for a processor with fused multiply-add. The includer says `vector`, of VECTOR_REALS
- * floats, VECTOR_FUSED(a, b, c) = a*b + c with the float a in every lane, TILE_ROWS and TILE_COUNTS.
+/* The two tiles in registers, for a processor with fused multiply-add. The includer says `vector`, of
+ * VECTOR_REALS floats, VECTOR_FUSED(a, b, c) = a*b + c with the float a in every lane, TILE_ROWS and
+ * TILE_COUNTS.
  *
- * The sums of a tile live in TILE_ROWS * 16/VECTOR_REALS registers: each vector of the panel that is loaded is used
- * TILE_ROWS times, each x that is broadcast 16/VECTOR_REALS times. The count of rows is a constant in each copy
- * (TILE_COUNTS makes them), so that all loops but the one over k vanish.
+ * The sums of a tile live in TILE_ROWS * 16/VECTOR_REALS registers: each vector of the panel that is loaded
+ * is used TILE_ROWS times, each x that is broadcast 16/VECTOR_REALS times. The count of rows is a constant in
+ * each copy (TILE_COUNTS makes them), so that all loops but the one over k vanish.
  */
 #include "math/functions.h"
 #include "math/kernels.h"

@@ -23,7 +23,7 @@ static cinch_status draw_parameters(cinch_model *model, cinch_error *error)
     cinch_status status = cn_spec_parse(cn_recipe_text(model->recipe, CN_INIT), "initializer",
                                         (const cn_part *const *)cn_initializers, &spec, error);
     if (status)
-        return status;
+        return cn_recipe_blame(model->recipe, CN_INIT, status, error);
     uint64_t seed = cn_recipe_value(model->recipe, CN_SEED).count;
     for (size_t i = 0; i < model->nparameter; i++)
         if (model->parameters[i].fan_in)

@@ -32,7 +32,7 @@ static cinch_status shape_parse(const char *chars, cinch_shape *shape, cinch_err
     }
     return CINCH_OK;
 refuse:
-    return cn_fail(error, CINCH_USAGE, "input = %s: not a shape like 784 or 28x28x1", chars);
+    return cn_fail(error, CINCH_USAGE, "\"%s\" is not a shape like 784 or 28x28x1", chars);
 }
 
 static bool shape_size(cinch_shape shape, size_t *size)
@@ -56,9 +56,9 @@ static cinch_status input_shape(cinch_model *model, cinch_shape row, cinch_error
         model->input.sizes[model->input.rank++] = 1;
     size_t size, wanted;
     if (!shape_size(model->input, &size) || !shape_size(row, &wanted) || size > (size_t)1 << 32)
-        return cn_fail(error, CINCH_BAD_INPUT, "input = %s: too large", text);
+        return cn_fail(error, CINCH_BAD_INPUT, "%s is too large", text);
     if (row.rank && size != wanted)
-        return cn_fail(error, CINCH_BAD_INPUT, "input = %s has %zu values, the data's rows have %zu", text, size,
+        return cn_fail(error, CINCH_BAD_INPUT, "%s has %zu values, the data's rows have %zu", text, size,
                        wanted);
     return CINCH_OK;
 }
@@ -89,7 +89,7 @@ static cinch_status add_nodes(cinch_model *model, cn_pipeline *pipeline, bool de
         model->nnode++;
         cinch_status status = node->layer->shape(node, error);
         if (status) {
-            cn_fail_prefix(error, "%s.%zu (%s): ", decoder ? "decoder" : "encoder", i, specs[node->place]);
+            cn_fail_prefix(error, "layer %zu (%s): ", i, specs[node->place]);
             return status;
         }
     }
@@ -122,36 +122,41 @@ static cinch_status expand_decoder(const cinch_model *model, char **pipeline, ci
     return *pipeline ? CINCH_OK : CINCH_MEMORY;
 }
 
-static cinch_status build_pipelines(cinch_model *model, cinch_error *error)
+static cinch_status build_encoder(cinch_model *model, cinch_error *error)
 {
     const char *text = cn_recipe_text(model->recipe, CN_ENCODER);
     if (!*text)
         return cn_fail(error, CINCH_USAGE, "no encoder: give one, as in --encoder \"dense 32 relu\" (see cinch help "
                        "layers)");
-    size_t limit = cn_limits_standard.layers;
-    cinch_status status = cn_pipeline_parse(text, "layer", cn_layer_parts(), limit, &model->encoder, error);
-    if (status || (status = add_nodes(model, &model->encoder, false, error)))
-        return status;
+    cinch_status status = cn_pipeline_parse(text, "layer", cn_layer_parts(), cn_limits_standard.layers,
+                                            &model->encoder, error);
+    if (!status)
+        status = add_nodes(model, &model->encoder, false, error);
     model->nencoder = model->nnode;
-    if (!model->nencoder)
-        return cn_fail(error, CINCH_USAGE, "encoder = %s: it has no layer", text);
-    model->code = model->nodes[model->nnode - 1].output;
+    if (!status && !model->nencoder)
+        status = cn_fail(error, CINCH_USAGE, "it has no layer");
+    if (!status)
+        model->code = model->nodes[model->nnode - 1].output;
+    return cn_recipe_blame(model->recipe, CN_ENCODER, status, error);
+}
 
-    char *decoder = NULL;
-    if ((status = expand_decoder(model, &decoder, error)))
-        return status;
-    status = cn_pipeline_parse(decoder, "layer", cn_layer_parts(), limit, &model->decoder, error);
-    cn_free(decoder);
-    if (status || (status = add_nodes(model, &model->decoder, true, error)))
-        return status;
-    if (model->nnode == model->nencoder)
-        return cn_fail(error, CINCH_USAGE, "decoder = %s: it has no layer",
-                       cn_recipe_text(model->recipe, CN_DECODER));
+static cinch_status build_decoder(cinch_model *model, cinch_error *error)
+{
+    char *text = NULL;
+    cinch_status status = expand_decoder(model, &text, error);
+    if (!status)
+        status = cn_pipeline_parse(text, "layer", cn_layer_parts(), cn_limits_standard.layers, &model->decoder,
+                                   error);
+    cn_free(text);
+    if (!status)
+        status = add_nodes(model, &model->decoder, true, error);
+    if (!status && model->nnode == model->nencoder)
+        status = cn_fail(error, CINCH_USAGE, "it has no layer");
     size_t in = cn_shape_size(model->input), out = cn_shape_size(model->nodes[model->nnode - 1].output);
-    if (in != out)
-        return cn_fail(error, CINCH_USAGE, "the decoder ends in %zu values, the rows have %zu: its last layer must "
-                       "give the row back", out, in);
-    return CINCH_OK;
+    if (!status && in != out)
+        status = cn_fail(error, CINCH_USAGE, "it ends in %zu values, the rows have %zu: its last layer must give the "
+                         "row back", out, in);
+    return cn_recipe_blame(model->recipe, CN_DECODER, status, error);
 }
 
 /* ---- Parameters ------------------------------------------------------------------------------------------ */
@@ -199,8 +204,9 @@ cinch_model *cn_model_new(const cinch_recipe *recipe, cinch_shape row, size_t mo
     if (!model)
         return NULL;
     model->recipe = cn_recipe_copy(recipe, error);
-    if (!model->recipe || input_shape(model, row, error) || build_pipelines(model, error) ||
-        add_parameters(model, most_values, error)) {
+    if (!model->recipe ||
+        cn_recipe_blame(model->recipe, CN_INPUT, input_shape(model, row, error), error) ||
+        build_encoder(model, error) || build_decoder(model, error) || add_parameters(model, most_values, error)) {
         cinch_model_free(model);
         return NULL;
     }

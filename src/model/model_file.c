@@ -147,8 +147,6 @@ cinch_model *cn_model_read(const cn_safetensors *file, const char *source, cinch
     cinch_recipe_free(recipe);
     if (!model) {
         cn_fail_prefix(error, "%s: ", source);
-        if (error && error->status == CINCH_USAGE)
-            error->status = CINCH_BAD_INPUT;   /* the file's fault, not the caller's */
         return NULL;
     }
     if (cn_model_take(model, file, "", source, error) || refuse_strangers(model, file, source, error) ||

@@ -20,6 +20,7 @@ struct run {
     cinch_data *train, *test;      /* test may be NULL */
     cinch_trainer *trainer;
     int lock;
+    bool was_finished;             /* before this call */
     size_t every;                  /* checkpoint every so many epochs; 0: auto */
     double next_checkpoint;        /* clock time, for auto */
     cinch_status failed;           /* what writing a checkpoint came to, with its message in error */
@@ -56,7 +57,9 @@ static cinch_status read_checkpoint_key(struct run *run, cinch_error *error)
     if (!strcmp(text, "auto"))
         return CINCH_OK;
     if (!cn_text_number(text, &every) || every < 1 || every > 1e9 || every != floor(every))
-        return cn_fail(error, CINCH_USAGE, "checkpoint = %s: neither auto nor a number of epochs", text);
+        return cn_recipe_blame(run->recipe, CN_CHECKPOINT,
+                               cn_fail(error, CINCH_USAGE, "\"%s\" is neither auto nor a number of epochs", text),
+                               error);
     run->every = (size_t)every;
     return CINCH_OK;
 }
@@ -205,9 +208,6 @@ static cinch_status restore(struct run *run, cinch_error *error)
 
 static cinch_status train(struct run *run, cinch_error *error)
 {
-    size_t before = run->trainer->epoch;
-    if (run->options->resume && cn_trainer_finished(run->trainer))
-        note(run, "already finished: %zu epochs", before);
     cinch_status status = cinch_trainer_run(run->trainer, watch, run, error);
     if (run->failed)
         return run->failed;
@@ -283,18 +283,32 @@ static void sum_up(const struct run *run, cinch_result *result)
         result->seconds += trainer->history[e].seconds;
 }
 
-/* The model is tested as it will be written, and written last. */
+/* The model that is in the folder already. */
+static bool is_written(const char *path, const cinch_model *model)
+{
+    cinch_model *old = cn_file_exists(path) ? cinch_model_load(path, NULL) : NULL;
+    bool same = old && old->nparameter == model->nparameter && !strcmp(old->history, model->history) &&
+                !strcmp(old->scaler_json, model->scaler_json);
+    for (size_t p = 0; same && p < model->nparameter; p++)
+        same = old->parameters[p].count == model->parameters[p].count &&
+               !memcmp(old->parameters[p].values, model->parameters[p].values,
+                       model->parameters[p].count * sizeof(float));
+    cinch_model_free(old);
+    return same;
+}
+
+/* The model is tested as it will be written, and written last. A run that was finished before and whose model is there
+ * changes nothing. */
 static cinch_status finish(struct run *run, cinch_result *result, cinch_error *error)
 {
     sum_up(run, result);
     cinch_model *model = cinch_trainer_model(run->trainer, error);
-    cinch_status status = model ? CINCH_OK : CINCH_MEMORY;
     char *path = cn_path_join(run->folder, "model.safetensors", error);
-    if (!path)
-        status = CINCH_MEMORY;
-    if (!status && !(status = warn_of_dead_codes(run, model, error)) &&
-        !(status = test_model(run, model, result, error)) &&
-        !(status = write_text(run, "result.json", result_json(result, error), error)))
+    cinch_status status = model && path ? test_model(run, model, result, error) : CINCH_MEMORY;
+    if (!status && run->was_finished && is_written(path, model))
+        note(run, "already finished: %zu epochs", run->trainer->epoch);
+    else if (!status && !(status = warn_of_dead_codes(run, model, error)) &&
+             !(status = write_text(run, "result.json", result_json(result, error), error)))
         status = cinch_model_save(model, path, error);
     cn_free(path);
     cinch_model_free(model);
@@ -323,8 +337,12 @@ cinch_status cinch_run(const cinch_recipe *recipe, const char *folder, const cin
         status = cn_folder_lock(folder, &run.lock, error);
     if (!status && !(status = read_recipe(&run, recipe, error)) && !(status = read_all(&run, error))) {
         say_scale(&run);
-        if ((!run.options->resume || !(status = restore(&run, error))) && !(status = open_folder(&run, error)) &&
-            !(status = train(&run, error)))
+        if (run.options->resume)
+            status = restore(&run, error);
+        run.was_finished = !status && cn_trainer_finished(run.trainer);
+        if (!status && !run.was_finished && !(status = open_folder(&run, error)))
+            status = train(&run, error);
+        if (!status)
             status = finish(&run, result ? result : &ignored, error);
     }
     /* A call that gave no object said why in error. */

@@ -16,7 +16,7 @@ static cinch_status fits_output(const cn_loss *loss, const cn_node *last, cinch_
 {
     if (!loss->logits || (last->layer->activation && last->layer->activation(last) == CN_SIGMOID))
         return CINCH_OK;
-    return cn_fail(error, CINCH_USAGE, "loss = %s needs a sigmoid output; the decoder's last layer is %s %s",
+    return cn_fail(error, CINCH_USAGE, "%s needs a sigmoid output; the decoder's last layer is %s %s",
                    loss->part.name, last->layer->part.name,
                    last->layer->activation ? cn_activation_names[last->layer->activation(last)] : "");
 }
@@ -28,11 +28,14 @@ cinch_status cn_objective_new(cn_objective *objective, const cinch_recipe *recip
     cinch_status status = cn_spec_parse(cn_recipe_text(recipe, CN_LOSS), "loss",
                                         (const cn_part *const *)cn_losses, &objective->loss, error);
     if (!status)
-        status = cn_pipeline_parse(cn_recipe_text(recipe, CN_PENALTY), "penalty",
-                                   (const cn_part *const *)cn_penalties, cn_limits_standard.layers,
-                                   &objective->penalties, error);
-    if (!status)
         status = fits_output(cn_objective_loss(objective), &model->nodes[model->nnode - 1], error);
+    status = cn_recipe_blame(recipe, CN_LOSS, status, error);
+    if (!status)
+        status = cn_recipe_blame(recipe, CN_PENALTY,
+                                 cn_pipeline_parse(cn_recipe_text(recipe, CN_PENALTY), "penalty",
+                                                   (const cn_part *const *)cn_penalties,
+                                                   cn_limits_standard.layers, &objective->penalties, error),
+                                 error);
     if (status)
         cn_objective_clear(objective);
     return status;

@@ -79,10 +79,11 @@ static cinch_status make_model(cinch_trainer *trainer, cinch_error *error)
 static cinch_status make_objective(cinch_trainer *trainer, cinch_error *error)
 {
     cinch_status status = cn_objective_new(&trainer->objective, trainer->recipe, trainer->model, error);
-    if (!status)
-        status = cn_spec_parse(cn_recipe_text(trainer->recipe, CN_OPTIMIZER), "optimizer",
-                               (const cn_part *const *)cn_optimizers, &trainer->optimizer, error);
-    return status;
+    if (status)
+        return status;
+    status = cn_spec_parse(cn_recipe_text(trainer->recipe, CN_OPTIMIZER), "optimizer",
+                           (const cn_part *const *)cn_optimizers, &trainer->optimizer, error);
+    return cn_recipe_blame(trainer->recipe, CN_OPTIMIZER, status, error);
 }
 
 /* Cuts the list of tiles into parts of about equal work, one for each thread. */
