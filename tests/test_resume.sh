@@ -25,9 +25,11 @@ took=$(($(now) - start))
 stop_at() {
     local folder=$1 signal=$2 expected=$3 percent=$4 status
     shift 4
+    rm -rf before && { [ "$1" != --resume ] || cp -r "$folder" before; }
     interrupt "$signal" $((took * percent / 100)) "$CINCH" train "$@" --quiet > stopped.said 2>&1
     status=$?
-    if [ $status = 0 ] && [ "$percent" -gt 5 ] && [ "$1" != --resume ]; then
+    if [ $status = 0 ] && [ "$percent" -gt 2 ]; then
+        [ ! -d before ] || { rm -r "$folder" && mv before "$folder"; }
         stop_at "$folder" "$signal" "$expected" $((percent / 2)) "$@"
         return
     fi
@@ -64,7 +66,7 @@ start=$(now)
 train whole-3 "${slow[@]}"
 long=$(($(now) - start))
 why="no signal came within an epoch"
-for percent in 50 20 80 40 65; do
+for percent in 50 20 80 40 65 10 30 5 90 15; do
     interrupt INT $((long * percent / 100)) "$CINCH" train "${slow[@]}" --quiet -o within > said 2>&1
     if [ $? = 130 ] && ! head -c 100000 within/checkpoint.safetensors | grep -aq '"row": *"0"'; then
         why=

@@ -67,8 +67,8 @@ static const cn_kernels *asked_for(const char *name, cinch_error *error)
     for (size_t i = 0; i < NFLOAT; i++)
         if (strcmp(tables[i].name, name) == 0) {
             if (!usable(i))
-                cn_fail(error, CINCH_USAGE, "CINCH_CPU: this processor cannot run \"%s\"; unset it, or take plain",
-                        name);
+                cn_fail(error, CINCH_USAGE,
+                        "CINCH_CPU: this processor cannot run \"%s\"; unset it, or take plain", name);
             return usable(i);
         }
     cn_fail(error, CINCH_USAGE, "CINCH_CPU: unknown \"%s\"; there are: plain, avx2, avx512", name);

@@ -41,8 +41,7 @@ static inline size_t cn_stride(size_t width)
     return (cn_round_up(width, CN_PANEL) / CN_PANEL | 1) * CN_PANEL;
 }
 
-/* y[r][j] = f(sum over k of x[r][k] * panels(k, j), + bias[j]) for r < rows, j < out rounded up to CN_PANEL.
- */
+/* y[r][j] = f(sum over k of x[r][k] * panels(k, j), + bias[j]), r < rows, j < out rounded up to CN_PANEL. */
 typedef struct cn_product {
     size_t rows, in, out;
     const void *x;
@@ -55,8 +54,7 @@ typedef struct cn_product {
     size_t y_stride;
 } cn_product;
 
-/* One tile of a sum of outer products over a batch: for k in [row, row + nrow), j in the 16 columns of
- * `panel`:
+/* One tile of a sum of outer products over a batch: k in [row, row + nrow), j in the 16 columns of `panel`,
  * tile[k - row][j%16] (+)= sum over r < rows of a[r][k] * b[r][j]. b's padding is zero. */
 typedef struct cn_outer {
     size_t rows;
@@ -77,17 +75,18 @@ typedef struct cn_kernels {
     void (*outer)(const cn_outer *outer);
 
     /* sums[j] (+)= sum over r < rows of b[r][first + j], j < count; the same tree of blocks. */
-    void (*column_sums)(size_t rows, const void *b, size_t stride, size_t first, size_t count, bool accumulate,
-                        void *sums);
+    void (*column_sums)(size_t rows, const void *b, size_t stride, size_t first, size_t count,
+                        bool accumulate, void *sums);
 
     /* y = f(z) and dz = dy * f'(z), over [rows][width] of one stride, dz may be dy. z may be NULL where
      * cn_activation_needs_input says that y is enough. */
-    void (*activate)(cn_activation activation, size_t rows, size_t width, size_t stride, const void *z, void *y);
-    void (*activate_backward)(cn_activation activation, size_t rows, size_t width, size_t stride, const void *z,
-                              const void *y, const void *dy, void *dz);
+    void (*activate)(cn_activation activation, size_t rows, size_t width, size_t stride, const void *z,
+                     void *y);
+    void (*activate_backward)(cn_activation activation, size_t rows, size_t width, size_t stride,
+                              const void *z, const void *y, const void *dy, void *dz);
 
-    /* Between PyTorch's row-major (out, in) floats and a packed matrix; pack fills both packings and zeroes the
-     * padding; unpack reads panels. */
+    /* Between PyTorch's row-major (out, in) floats and a packed matrix; pack fills both packings and zeroes
+     * the padding; unpack reads panels. */
     void (*pack)(const float *weight, cn_matrix *matrix);
     void (*unpack)(const cn_matrix *matrix, float *weight);
     /* Copies the tile (panel, row, nrow) of panels to transposed. row is a multiple of CN_PANEL. */
@@ -105,7 +104,7 @@ const cn_kernels *cn_kernels_choose(cinch_error *error);
 /* A table by name, NULL where there is none or the processor lacks it: for tests and the bench. */
 const cn_kernels *cn_kernels_find(const char *name);
 
-extern const cn_kernels cn_kernels_plain;    /* the plain source in float: the reference the others are held to */
+extern const cn_kernels cn_kernels_plain;    /* the plain source in float: runs anywhere */
 extern const cn_kernels cn_kernels_double;   /* the same source in double: gradient checks */
 
 #endif

@@ -67,8 +67,8 @@ static void value_rows(value_strip *strip, size_t rows, size_t width, size_t str
     }
 }
 
-static void slope_rows(slope_strip *strip, size_t rows, size_t width, size_t stride, const real *z, const real *y,
-                       const real *dy, real *dz)
+static void slope_rows(slope_strip *strip, size_t rows, size_t width, size_t stride, const real *z,
+                       const real *y, const real *dy, real *dz)
 {
     const size_t whole = width / COLUMNS * COLUMNS, end = (width - whole) * sizeof(real);
     for (size_t j = 0; j < whole; j += COLUMNS)
@@ -84,15 +84,16 @@ static void slope_rows(slope_strip *strip, size_t rows, size_t width, size_t str
     }
 }
 
-static void activate(cn_activation activation, size_t rows, size_t width, size_t stride, const void *z, void *y)
+static void activate(cn_activation activation, size_t rows, size_t width, size_t stride, const void *z,
+                     void *y)
 {
     for (size_t r = 0; r < rows; r += STRIP_ROWS)
         value_rows(value_strips[activation], smaller(rows - r, STRIP_ROWS), width, stride,
                    (const real *)z + r * stride, (real *)y + r * stride);
 }
 
-static void activate_backward(cn_activation activation, size_t rows, size_t width, size_t stride, const void *z,
-                              const void *y, const void *dy, void *dz)
+static void activate_backward(cn_activation activation, size_t rows, size_t width, size_t stride,
+                              const void *z, const void *y, const void *dy, void *dz)
 {
     if (!z)
         z = y;
@@ -142,7 +143,8 @@ static void product(const cn_product *p)
 
 /* ---- Sums over a batch --------------------------------------------------------------------------------- */
 
-typedef void outer_tile_of(size_t rows, const real *a, size_t a_stride, const real *b, size_t b_stride, real *out);
+typedef void outer_tile_of(size_t rows, const real *a, size_t a_stride, const real *b, size_t b_stride,
+                           real *out);
 
 #define OUTER_TILE(count)                                                                                    \
     static void outer_tile_##count(size_t rows, const real *a, size_t a_stride, const real *b,               \
@@ -216,8 +218,8 @@ static void sum_columns(size_t rows, const real *b, size_t stride, size_t count,
     put(count, accumulate, levels, sums);
 }
 
-static void column_sums(size_t rows, const void *b, size_t stride, size_t first, size_t count, bool accumulate,
-                        void *sums)
+static void column_sums(size_t rows, const void *b, size_t stride, size_t first, size_t count,
+                        bool accumulate, void *sums)
 {
     for (size_t j = 0; j < count; j += SUM_COLUMNS)
         sum_columns(rows, (const real *)b + first + j, stride, smaller(count - j, SUM_COLUMNS), accumulate,

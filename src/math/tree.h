@@ -1,7 +1,6 @@
 /* The one order in which sums over a batch are added.
  *
- * Rows are summed in order within blocks of CN_BLOCK_ROWS; the blocks' sums are added as a binary counter
- * counts:
+ * Rows are summed in order within blocks of CN_BLOCK_ROWS; blocks are added as a binary counter counts:
  *
  *     0+1, 2+3, (0+1)+(2+3), 4+5, 6+7, (4+5)+(6+7), (0..3)+(4..7), ...
  *

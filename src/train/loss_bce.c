@@ -1,7 +1,7 @@
 /* Binary cross-entropy from the logits z, y = sigmoid(z): no logarithm of a number that is rounded to 0. */
 #include "train/loss.h"
 
-#define VALUE(z, x) (CN_MAX(z, 0) - (z) * (x) + CN_LOG1P(CN_EXP(-CN_ABS(z))))
+#define VALUE(z, x) (CN_MAX(z, 0) - (z) * (x) + CN_LOG1P_UNIT(CN_EXP_NEGATIVE(-CN_ABS(z))))
 #define SLOPE(z, x) (CN_SIGMOID(z) - (x))
 
 CN_LOSS_ROWS(VALUE, SLOPE)
