@@ -311,7 +311,7 @@ static cinch_status npy_claim(const unsigned char *head, size_t nbytes, const cn
  * value that comes next in row-major order, `steps` what one more of each index adds in Fortran order. */
 static void transpose(const unsigned char *fortran, cinch_shape shape, size_t size, unsigned char *c)
 {
-    size_t steps[CINCH_MAX_RANK], place[CINCH_MAX_RANK] = {0}, count = 1, at = 0;
+    size_t steps[CINCH_MAX_RANK] = {0}, place[CINCH_MAX_RANK] = {0}, count = 1, at = 0;
 
     for (size_t i = 0; i < shape.rank; i++) {
         steps[i] = count;
