@@ -6,6 +6,7 @@
 #ifndef CN_CLI_CLI_H
 #define CN_CLI_CLI_H
 
+#include <signal.h>
 #include <stdio.h>
 
 #include "cinch.h"
@@ -144,10 +145,10 @@ typedef struct cn_progress {
     bool quiet, terminal, colour;
     bool bar;              /* one is on the screen */
     size_t log_every;
-    volatile int *stop;    /* a signal's number once one came */
+    volatile sig_atomic_t *stop;    /* a signal's number once one came */
 } cn_progress;
 
-void cn_progress_init(cn_progress *progress, bool quiet, size_t log_every, volatile int *stop);
+void cn_progress_init(cn_progress *progress, bool quiet, size_t log_every, volatile sig_atomic_t *stop);
 bool cn_progress_show(const cinch_progress *now, void *progress);   /* a cinch_callback */
 void cn_progress_note(const char *line, void *progress);
 void cn_progress_end(cn_progress *progress);

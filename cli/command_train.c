@@ -8,7 +8,7 @@
 
 /* ---- Signals: the first asks the training to stop, the second ends the process ------------------------- */
 
-static volatile int stop_signal;
+static volatile sig_atomic_t stop_signal;
 
 static void on_signal(int number)
 {

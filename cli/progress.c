@@ -7,7 +7,7 @@
 
 #include "cli/cli.h"
 
-void cn_progress_init(cn_progress *progress, bool quiet, size_t log_every, volatile int *stop)
+void cn_progress_init(cn_progress *progress, bool quiet, size_t log_every, volatile sig_atomic_t *stop)
 {
     const char *term = getenv("TERM"), *no_colour = getenv("NO_COLOR");
     bool terminal = isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0;

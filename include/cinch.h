@@ -150,9 +150,9 @@ typedef struct cinch_parameter {
 cinch_shape cinch_model_input(const cinch_model *model);   /* of one row */
 cinch_shape cinch_model_code(const cinch_model *model);
 size_t cinch_model_nlayer(const cinch_model *model);
-cinch_layer cinch_model_layer(const cinch_model *model, size_t index);
+cinch_layer cinch_model_layer(const cinch_model *model, size_t index);   /* index < nlayer */
 size_t cinch_model_nparameter(const cinch_model *model);
-cinch_parameter cinch_model_parameter(const cinch_model *model, size_t index);
+cinch_parameter cinch_model_parameter(const cinch_model *model, size_t index);   /* index < nparameter */
 const cinch_recipe *cinch_model_recipe(const cinch_model *model);
 const char *cinch_model_scaler(const cinch_model *model);    /* JSON: kind, offset, scale */
 const char *cinch_model_history(const cinch_model *model);   /* CSV, a line an epoch */
@@ -206,22 +206,24 @@ typedef struct cinch_progress {
  * there. Inside it the trainer's `model` and `save` may be called. */
 typedef bool cinch_callback(const cinch_progress *progress, void *user);
 
-/* Takes the recipe's settings; splits off validation and fits the scaler. The data must outlive the trainer. */
+/* Copies the recipe's settings; splits off validation and fits the scaler. The data must outlive the trainer. */
 cinch_trainer *cinch_trainer_new(const cinch_recipe *recipe, const cinch_data *train, cinch_error *error);
 
 /* Trains to the recipe's last epoch; CINCH_STOPPED where the callback (may be NULL) asked for it. Going on is
- * calling it again: the bits are those of a training never interrupted, on any number of threads. */
+ * calling it again: the bits are those of a training never interrupted, on any number of threads. After
+ * CINCH_DIVERGED only `nepoch`, `epoch` and `free` are left. */
 cinch_status cinch_trainer_run(cinch_trainer *trainer, cinch_callback *callback, void *user, cinch_error *error);
 
 /* The model that the recipe's `keep` asks for, as trained so far. */
 cinch_model *cinch_trainer_model(const cinch_trainer *trainer, cinch_error *error);
 
-/* A checkpoint, and a fresh trainer (same recipe, same data) put at its place. */
+/* A checkpoint, and a fresh trainer (same recipe but for its epochs, same data) put at its place. After a restore that
+ * failed the trainer is good for `free` alone. */
 cinch_status cinch_trainer_save(const cinch_trainer *trainer, const char *path, cinch_error *error);
 cinch_status cinch_trainer_restore(cinch_trainer *trainer, const char *path, cinch_error *error);
 
 size_t cinch_trainer_nepoch(const cinch_trainer *trainer);   /* epochs done */
-cinch_epoch cinch_trainer_epoch(const cinch_trainer *trainer, size_t epoch);
+cinch_epoch cinch_trainer_epoch(const cinch_trainer *trainer, size_t epoch);   /* epoch < nepoch */
 
 void cinch_trainer_free(cinch_trainer *trainer);
 
@@ -248,7 +250,7 @@ typedef struct cinch_run_options {
 
 /* Trains as the recipe (NULL with resume) says and leaves model.safetensors, checkpoint.safetensors, history.csv,
  * recipe.ini and result.json in `folder`. Everything is read and checked before the first file is written; a
- * training that is stopped leaves a checkpoint. Locks the folder while it works. */
+ * training that is stopped leaves a checkpoint. Locks the folder while it works. options and result may be NULL. */
 cinch_status cinch_run(const cinch_recipe *recipe, const char *folder, const cinch_run_options *options,
                        cinch_result *result, cinch_error *error);
 

@@ -70,7 +70,7 @@ cinch_status cn_recipe_blame(const cinch_recipe *recipe, cn_key key, cinch_statu
     if (status != CINCH_USAGE && status != CINCH_BAD_INPUT)
         return status;
     cn_fail_prefix(error, "%s: ", cn_recipe_keys[key].option.name);
-    if (recipe->origins[key] == FROM_FILE)
+    if (recipe->origins[key] == FROM_FILE || (recipe->origins[key] == FROM_DEFAULT && recipe->folder))
         status = CINCH_BAD_INPUT;
     if (error)
         error->status = status;
@@ -460,7 +460,7 @@ char *cn_recipe_print(const cinch_recipe *recipe, bool for_model, cinch_error *e
     for (cn_key key = 0; key < CN_NKEY; key++) {
         if (for_model && !is_kept_in_model(recipe, key))
             continue;
-        if (section != cn_recipe_keys[key].section) {
+        if (!section || strcmp(section, cn_recipe_keys[key].section)) {
             cn_text_add(&text, "%s[%s]\n", section ? "\n" : "", cn_recipe_keys[key].section);
             section = cn_recipe_keys[key].section;
         }

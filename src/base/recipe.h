@@ -37,6 +37,10 @@ typedef enum cn_key {
     CN_NKEY
 } cn_key;
 
+/* The words of `keep` and `missing`, in the order of their options. */
+enum { CN_KEEP_AUTO, CN_KEEP_BEST, CN_KEEP_LAST };
+enum { CN_MISSING_REFUSE, CN_MISSING_MEAN };
+
 typedef struct cn_recipe_key {
     const char *section; /* "data" */
     cn_option option;    /* name, type, range, default ("" for none), summary */
@@ -51,8 +55,8 @@ const char *cn_recipe_text(const cinch_recipe *recipe, cn_key key);
 cn_value cn_recipe_value(const cinch_recipe *recipe, cn_key key);
 bool cn_recipe_is_set(const cinch_recipe *recipe, cn_key key);
 
-/* Says of an error in a key's text which key it was; where the text came from a file, the file is at fault and not the
- * caller: CINCH_USAGE becomes CINCH_BAD_INPUT. Returns the status; CINCH_OK stays. */
+/* Says of an error in a key's text which key it was; where the text came from a file (or is missing in it), the file is at
+ * fault and not the caller: CINCH_USAGE becomes CINCH_BAD_INPUT. Returns the status; CINCH_OK stays. */
 cinch_status cn_recipe_blame(const cinch_recipe *recipe, cn_key key, cinch_status status, cinch_error *error);
 
 /* Reads INI text; `folder` is where its relative paths are looked up first (NULL: nowhere, as in a model's

@@ -253,7 +253,7 @@ static cinch_status load_array(const char *path, const cinch_recipe *recipe, con
         options.label = label_file ? NULL : text_or_null(recipe, CN_LABEL);
         options.label_is_optional = !*cn_recipe_text(recipe, CN_TRAIN);
         options.columns = text_or_null(recipe, CN_COLUMNS);
-        options.missing_is_nan = strcmp(cn_recipe_text(recipe, CN_MISSING), "mean") == 0;
+        options.missing_is_nan = cn_recipe_value(recipe, CN_MISSING).word == CN_MISSING_MEAN;
     }
     cinch_status status = cn_array_read(path, &options, array, error);
     if (status == CINCH_OK)
@@ -385,17 +385,16 @@ cinch_summary cinch_data_summary(const cinch_data *data)
 
 /* ---- Checking ------------------------------------------------------------------------------------------ */
 
-static cinch_status refuse_value(const cinch_data *data, size_t index, double value, cinch_error *error)
+cinch_status cn_data_refuse(const cinch_data *data, size_t row, size_t feature, const char *what,
+                            cinch_error *error)
 {
-    size_t row = index / data->features;
-    const char *what = isnan(value) ? "NaN (see --missing)" : value > 0 ? "infinity" : "minus infinity";
     char name[CN_FEATURE_ROOM];
 
-    cn_data_feature(data, index % data->features, name);
+    cn_data_feature(data, feature, name);
     if (data->array.first_line != 0)
-        return cn_fail(error, CINCH_BAD_INPUT, "%s:%zu: %s is %s", data->source, data->array.first_line + row,
-                       name, what);
-    return cn_fail(error, CINCH_BAD_INPUT, "%s: row %zu, %s is %s", data->source, row, name, what);
+        return cn_fail(error, CINCH_BAD_INPUT, "%s:%zu: %s %s", data->source, data->array.first_line + row, name,
+                       what);
+    return cn_fail(error, CINCH_BAD_INPUT, "%s: row %zu, %s %s", data->source, row, name, what);
 }
 
 cinch_status cn_data_check(const cinch_data *data, size_t first, size_t nrow, bool missing_is_fine,
@@ -413,7 +412,11 @@ cinch_status cn_data_check(const cinch_data *data, size_t first, size_t nrow, bo
         cn_data_values(data, at, count, values);
         for (size_t i = 0; i < count; i++) {
             if (isinf(values[i]) || (isnan(values[i]) && !missing_is_fine))
-                return refuse_value(data, at + i, values[i], error);
+                return cn_data_refuse(data, (at + i) / data->features, (at + i) % data->features,
+                                      isnan(values[i]) ? "is NaN (see --missing)"
+                                      : values[i] > 0  ? "is infinity"
+                                                       : "is minus infinity",
+                                      error);
         }
     }
     return CINCH_OK;

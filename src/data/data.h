@@ -27,6 +27,10 @@ const char *cn_data_feature(const cinch_data *data, size_t feature, char room[CN
 cinch_status cn_data_check(const cinch_data *data, size_t first, size_t nrow, bool missing_is_fine,
                            cinch_error *error);
 
+/* CINCH_BAD_INPUT naming file, row (or line) and column of a value, and what is wrong with it. */
+cinch_status cn_data_refuse(const cinch_data *data, size_t row, size_t feature, const char *what,
+                            cinch_error *error);
+
 /* Gathers rows order[0..nrow) (NULL: first, first+1, ...) scaled: x[i][f] = (float)((value - offset) *
  * scale), in double until the end, a NaN as the scaler's fill. x is [nrow][stride]; real_size 4 or 8 says
  * whether x holds floats or doubles. A NULL scaler changes nothing. What lies between features and stride

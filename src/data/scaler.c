@@ -286,7 +286,7 @@ cinch_status cn_scaler_parse(cn_scaler *scaler, const char *json, size_t feature
     cinch_status status = cn_json_parse(json, length, length, "scaler", &cn_limits_standard, &root, error);
     if (status == CINCH_OK)
         status = read_scaler(scaler, root, features, error);
-    json_decref(root);
+    cn_json_free(root);
     if (status != CINCH_OK)
         cn_scaler_clear(scaler);
     return status;

@@ -3,7 +3,7 @@
  * A parser takes the bytes that are there, never a stream, and trusts none of them: magic, version, every
  * claimed size against the bytes present and against the limits, then it allocates, reads, and refuses
  * what is left over. Each format is one file format_NAME.c that ends in `const cn_format cn_format_NAME`.
- * / */
+ */
 #ifndef CN_FORMAT_FORMAT_H
 #define CN_FORMAT_FORMAT_H
 

@@ -55,9 +55,32 @@ static void release_parsed(void)
         json_release((char *)parsed + BLOCK_HEAD);
 }
 
-static void use_our_memory(void)
+/* jansson has one allocator a process. It is ours only while we parse or release; between that it is whatever
+ * the program that links us has set. */
+static pthread_mutex_t borrowed = PTHREAD_MUTEX_INITIALIZER;
+static json_malloc_t their_malloc;
+static json_free_t their_free;
+
+static void borrow_jansson(void)
 {
+    pthread_mutex_lock(&borrowed);
+    json_get_alloc_funcs(&their_malloc, &their_free);
     json_set_alloc_funcs(json_allocate, json_release);
+}
+
+static void return_jansson(void)
+{
+    json_set_alloc_funcs(their_malloc, their_free);
+    pthread_mutex_unlock(&borrowed);
+}
+
+void cn_json_free(json_t *root)
+{
+    if (!root)
+        return;
+    borrow_jansson();
+    json_decref(root);
+    return_jansson();
 }
 
 /* The deepest nesting and the number of values (counted as commas and opened brackets), strings left out. */
@@ -92,7 +115,6 @@ static void measure(const char *chars, size_t length, size_t *deepest, size_t *n
 cinch_status cn_json_parse(const char *chars, size_t length, size_t present, const char *source,
                            const cn_limits *limits, json_t **root, cinch_error *error)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
     size_t depth, nvalue;
     json_error_t problem;
 
@@ -104,14 +126,16 @@ cinch_status cn_json_parse(const char *chars, size_t length, size_t present, con
         return cn_fail(error, CINCH_BAD_INPUT, "%s: JSON of %zu values is too much for a file of %zu bytes",
                        source, nvalue, present);
 
-    pthread_once(&once, use_our_memory);
+    borrow_jansson();
     parsed = NULL;
     if (setjmp(starved)) {
         release_parsed();
+        return_jansson();
         return cn_fail(error, CINCH_MEMORY, "%s: not enough memory for its JSON", source);
     }
     *root = json_loadb(chars, length, JSON_REJECT_DUPLICATES, &problem);
     parsed = NULL;
+    return_jansson();
     if (*root)
         return CINCH_OK;
     return cn_fail(error, CINCH_BAD_INPUT, "%s: JSON, line %d, column %d: %s", source, problem.line,

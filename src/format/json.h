@@ -6,9 +6,10 @@
 
 #include "format/format.h"
 
-/* The value that the text holds, json_decref ends it. Refused: nesting deeper than the limit, more values
+/* The value that the text holds, cn_json_free ends it. Refused: nesting deeper than the limit, more values
  * than `present` bytes and the limits allow memory for, duplicate keys, \u0000, anything after the value. */
 cinch_status cn_json_parse(const char *chars, size_t length, size_t present, const char *source,
                            const cn_limits *limits, json_t **root, cinch_error *error);
+void cn_json_free(json_t *root);
 
 #endif

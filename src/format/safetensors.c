@@ -309,7 +309,7 @@ cinch_status cn_safetensors_parse(cn_bytes *bytes, const char *source, const cn_
 
 void cn_safetensors_clear(cn_safetensors *file)
 {
-    json_decref(file->json);
+    cn_json_free(file->json);
     cn_free(file->tensors);
     cn_free(file->metadata);
     cn_bytes_clear(&file->bytes);

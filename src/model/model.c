@@ -13,7 +13,7 @@ void cn_shape_print(cinch_shape shape, cn_text *text)
 
 /* ---- The row's shape ------------------------------------------------------------------------------------- */
 
-/* "784" or "28x28x1"; a two-dimensional image gets one channel. */
+/* "784" or "28x28x1". */
 static cinch_status shape_parse(const char *chars, cinch_shape *shape, cinch_error *error)
 {
     *shape = (cinch_shape){0};
@@ -44,7 +44,8 @@ static bool shape_size(cinch_shape shape, size_t *size)
     return true;
 }
 
-static cinch_status input_shape(cinch_model *model, cinch_shape row, cinch_error *error)
+/* As `input` says, else as the data's rows are; a two-dimensional image gets one channel. */
+static cinch_status set_input(cinch_model *model, cinch_shape row, cinch_error *error)
 {
     const char *text = cn_recipe_text(model->recipe, CN_INPUT);
     model->input = row;
@@ -55,8 +56,8 @@ static cinch_status input_shape(cinch_model *model, cinch_shape row, cinch_error
     if (model->input.rank == 2)
         model->input.sizes[model->input.rank++] = 1;
     size_t size, wanted;
-    if (!shape_size(model->input, &size) || !shape_size(row, &wanted) || size > (size_t)1 << 32)
-        return cn_fail(error, CINCH_BAD_INPUT, "%s is too large", text);
+    if (!shape_size(model->input, &size) || !shape_size(row, &wanted) || size > UINT32_MAX)
+        return cn_fail(error, CINCH_BAD_INPUT, "%s is too large", *text ? text : "a row");
     if (row.rank && size != wanted)
         return cn_fail(error, CINCH_BAD_INPUT, "%s has %zu values, the data's rows have %zu", text, size,
                        wanted);
@@ -126,8 +127,9 @@ static cinch_status build_encoder(cinch_model *model, cinch_error *error)
 {
     const char *text = cn_recipe_text(model->recipe, CN_ENCODER);
     if (!*text)
-        return cn_fail(error, CINCH_USAGE, "no encoder: give one, as in --encoder \"dense 32 relu\" (see cinch help "
-                       "layers)");
+        return cn_recipe_blame(model->recipe, CN_ENCODER,
+                               cn_fail(error, CINCH_USAGE, "none is given; one is --encoder \"dense 32 relu\" (see "
+                                       "cinch help layers)"), error);
     cinch_status status = cn_pipeline_parse(text, "layer", cn_layer_parts(), cn_limits_standard.layers,
                                             &model->encoder, error);
     if (!status)
@@ -205,7 +207,7 @@ cinch_model *cn_model_new(const cinch_recipe *recipe, cinch_shape row, size_t mo
         return NULL;
     model->recipe = cn_recipe_copy(recipe, error);
     if (!model->recipe ||
-        cn_recipe_blame(model->recipe, CN_INPUT, input_shape(model, row, error), error) ||
+        cn_recipe_blame(model->recipe, CN_INPUT, set_input(model, row, error), error) ||
         build_encoder(model, error) || build_decoder(model, error) || add_parameters(model, most_values, error)) {
         cinch_model_free(model);
         return NULL;

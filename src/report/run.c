@@ -66,6 +66,8 @@ static cinch_status read_checkpoint_key(struct run *run, cinch_error *error)
 
 static cinch_status read_recipe(struct run *run, const cinch_recipe *recipe, cinch_error *error)
 {
+    if (!run->options->resume && !recipe)
+        return cn_fail(error, CINCH_USAGE, "no recipe: give one, or resume");
     if (!run->options->resume) {
         run->recipe = cn_recipe_copy(recipe, error);
     } else {
@@ -112,7 +114,8 @@ static cinch_status check_test(const struct run *run, cinch_error *error)
 static cinch_status read_all(struct run *run, cinch_error *error)
 {
     if (!*cn_recipe_text(run->recipe, CN_TRAIN))
-        return cn_fail(error, CINCH_USAGE, "no training data: name a file with --train");
+        return cn_recipe_blame(run->recipe, CN_TRAIN,
+                               cn_fail(error, CINCH_USAGE, "no training data: name a file with --train"), error);
     cinch_status status = read_data(run, CN_TRAIN, &run->train, error);
     if (status || (status = read_data(run, CN_TEST, &run->test, error)))
         return status;
@@ -214,7 +217,9 @@ static cinch_status train(struct run *run, cinch_error *error)
     if (status == CINCH_STOPPED) {
         cinch_error mine = {0};
         cinch_status written = write_checkpoint(run, &mine);
-        return written ? cn_fail(error, written, "%s", mine.message) : status;
+        if (written)
+            *error = mine;   /* a training that cannot go on is worse than one that was stopped */
+        return written ? written : status;
     }
     return status ? status : write_checkpoint(run, error);
 }
@@ -276,9 +281,10 @@ static void sum_up(const struct run *run, cinch_result *result)
     *result = (cinch_result){.rows = trainer->rows, .epochs = trainer->epoch,
                              .best_epoch = trainer->keep_best ? trainer->best_epoch : trainer->epoch - 1,
                              .train_loss = last->train_loss, .train_reconstruction = last->train_reconstruction,
-                             .validation_loss = trainer->validator ? trainer->best_loss : NAN,
+                             .validation_loss = NAN,
                              .test_loss = NAN, .test_reconstruction = NAN,
                              .peak_bytes = (size_t)usage.ru_maxrss * 1024};
+    result->validation_loss = trainer->history[result->best_epoch].validation_loss;
     for (size_t e = 0; e < trainer->epoch; e++)
         result->seconds += trainer->history[e].seconds;
 }

@@ -14,7 +14,7 @@ struct position {
     double *number;
 };
 
-enum { NPOSITION = 8 };
+enum { NPOSITION = 9 };
 
 static void list_positions(cinch_trainer *trainer, struct position list[NPOSITION])
 {
@@ -27,6 +27,7 @@ static void list_positions(cinch_trainer *trainer, struct position list[NPOSITIO
         {"loss_sum", NULL, &trainer->loss_sum},
         {"reconstruction_sum", NULL, &trainer->reconstruction_sum},
         {"seconds", NULL, &trainer->seconds},
+        {"rows", &trainer->rows, NULL},   /* to see that the data is the same */
     };
     memcpy(list, all, sizeof all);
 }
@@ -212,8 +213,7 @@ static bool read_positions(cinch_trainer *trainer, const cn_safetensors *file)
         else
             return false;
     }
-    return trainer->epoch <= trainer->epochs && trainer->row < trainer->rows &&
-           trainer->best_epoch <= trainer->epoch && (trainer->epoch < trainer->epochs || !trainer->row);
+    return trainer->row < trainer->rows && trainer->best_epoch <= trainer->epoch;
 }
 
 static cinch_status read_slots(cinch_trainer *trainer, const cn_safetensors *file, const char *path,
@@ -274,11 +274,19 @@ static cinch_status restore(cinch_trainer *trainer, const cn_safetensors *file, 
     if (status)
         return status;
     const char *seconds = cn_safetensors_metadata(file, history_seconds);
-    if (!seconds || !read_positions(trainer, file))
-        return damaged(path, "its position is missing or does not fit (has the number of rows or epochs changed?)",
-                       error);
-    if ((status = cn_trainer_reserve(trainer, trainer->epoch + 1, error)))
+    cinch_trainer there = *trainer;
+    if (!seconds || !read_positions(&there, file))
+        return damaged(path, "its position is missing or does not fit", error);
+    if (there.rows != trainer->rows)
+        return damaged(path, "the number of training rows has changed", error);
+    if (there.epoch > trainer->epochs || (there.epoch == trainer->epochs && there.row))
+        return cn_fail(error, CINCH_USAGE, "%s: %zu epochs are done already; give --epochs more than that", path,
+                       there.epoch);
+    if ((status = cn_trainer_reserve(trainer, there.epoch + 1, error)))
         return status;
+    there.history = trainer->history;
+    there.history_room = trainer->history_room;
+    *trainer = there;
     if (!read_history(trainer, saved->history, seconds))
         return damaged(path, "its history does not fit its position", error);
     if (!(status = read_slots(trainer, file, path, error)) && !(status = read_best(trainer, file, path, error)) &&

@@ -1,13 +1,13 @@
 #include "train/evaluate.h"
 
+#include <stdio.h>
+
 #include "base/memory.h"
 #include "math/tree.h"
 
-enum { CHUNK = 96 };   /* rows that a thread carries at a time */
-
 struct cn_evaluator {
     cn_threads *threads;
-    cn_plan *plan;             /* CHUNK rows for each thread */
+    cn_plan *plan;             /* CN_CHUNK_ROWS rows for each thread */
     size_t *rows;              /* [plan rows]: their numbers in the data */
     double *values, *penalties;   /* [most_rows] */
 
@@ -23,7 +23,7 @@ cn_evaluator *cn_evaluator_new(const cinch_model *model, const cn_weights *weigh
     cn_evaluator *evaluator = cn_new(1, sizeof *evaluator, error);
     if (!evaluator)
         return NULL;
-    size_t room = cn_threads_count(threads) * CHUNK;
+    size_t room = cn_threads_count(threads) * CN_CHUNK_ROWS;
     evaluator->threads = threads;
     evaluator->plan = cn_plan_new(model, weights, objective, room, false, error);
     evaluator->rows = cn_new(room, sizeof *evaluator->rows, error);
@@ -52,16 +52,16 @@ const double *cn_evaluator_values(const cn_evaluator *evaluator)
     return evaluator->values;
 }
 
-/* One thread's rows, CHUNK by CHUNK through its own part of the plan's buffers. */
+/* One thread's rows, CN_CHUNK_ROWS by CN_CHUNK_ROWS through its own part of the plan's buffers. */
 static void evaluate_share(void *arg, size_t thread)
 {
     cn_evaluator *evaluator = arg;
     const cn_plan *plan = evaluator->plan;
     cn_step step = evaluator->step;
-    size_t first, count, place = thread * CHUNK;
+    size_t first, count, place = thread * CN_CHUNK_ROWS;
     cn_threads_share(evaluator->count, 1, cn_threads_count(evaluator->threads), thread, &first, &count);
-    for (size_t end = first + count; first < end; first += CHUNK) {
-        size_t rows = end - first < CHUNK ? end - first : CHUNK;
+    for (size_t end = first + count; first < end; first += CN_CHUNK_ROWS) {
+        size_t rows = end - first < CN_CHUNK_ROWS ? end - first : CN_CHUNK_ROWS;
         for (size_t r = 0; r < rows; r++)
             evaluator->rows[place + r] = evaluator->first + first + r;
         cn_data_gather(evaluator->data, &plan->model->scaler, NULL, evaluator->first + first, rows, plan->stride,
@@ -102,6 +102,15 @@ cn_evaluation cn_evaluate(cn_evaluator *evaluator, const cinch_data *data, size_
 
 /* ---- Rows that a loss takes ------------------------------------------------------------------------------ */
 
+static cinch_status refuse_target(const cn_objective *objective, const cinch_data *data, size_t row,
+                                  size_t feature, double value, cinch_error *error)
+{
+    char what[160];
+    snprintf(what, sizeof what, "is %g after scaling: loss %s takes values in [0, 1] (see --scale unit and minmax)",
+             value, cn_objective_loss(objective)->part.name);
+    return cn_data_refuse(data, row, feature, what, error);
+}
+
 cinch_status cn_check_targets(const cn_objective *objective, const cinch_model *model, const cinch_data *data,
                               size_t first, size_t count, cinch_error *error)
 {
@@ -116,9 +125,7 @@ cinch_status cn_check_targets(const cn_objective *objective, const cinch_model *
         cn_data_gather(data, &model->scaler, NULL, r, 1, features, sizeof *row, row);
         for (size_t f = 0; f < features && !status; f++)
             if (!(row[f] >= 0 && row[f] <= 1))
-                status = cn_fail(error, CINCH_BAD_INPUT, "%s: row %zu, feature %zu is %g after scaling: loss = %s "
-                                 "takes values in [0, 1] (see --scale unit and minmax)", data->source, r, f,
-                                 (double)row[f], cn_objective_loss(objective)->part.name);
+                status = refuse_target(objective, data, r, f, (double)row[f], error);
     }
     cn_free(row);
     return status;

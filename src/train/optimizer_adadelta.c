@@ -3,8 +3,7 @@
 enum { RATE, RHO, EPSILON };
 
 static const cn_option options[] = {
-    [RATE] = {.name = "lr", .type = CN_NUMBER, .standard = "1", .minimum = 0, .maximum = 1e6,
-            .open_minimum = true, .summary = "learning rate"},
+    [RATE] = CN_LEARNING_RATE("1"),
     [RHO] = {.name = "rho", .type = CN_NUMBER, .standard = "0.95", .minimum = 0, .maximum = 1,
             .open_maximum = true, .summary = "decay of the two mean squares"},
     [EPSILON] = {.name = "eps", .type = CN_NUMBER, .standard = "1e-6", .minimum = 0, .maximum = 1,

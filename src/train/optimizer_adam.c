@@ -5,8 +5,7 @@
 enum { RATE, BETA1, BETA2, EPSILON };
 
 static const cn_option options[] = {
-    [RATE] = {.name = "lr", .type = CN_NUMBER, .standard = "0.001", .minimum = 0, .maximum = 1e6,
-            .open_minimum = true, .summary = "learning rate"},
+    [RATE] = CN_LEARNING_RATE("0.001"),
     [BETA1] = {.name = "beta1", .type = CN_NUMBER, .standard = "0.9", .minimum = 0, .maximum = 1,
             .open_maximum = true, .summary = "decay of the mean gradient"},
     [BETA2] = {.name = "beta2", .type = CN_NUMBER, .standard = "0.999", .minimum = 0, .maximum = 1,

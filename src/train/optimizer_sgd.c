@@ -3,8 +3,7 @@
 enum { RATE, MOMENTUM, NESTEROV };
 
 static const cn_option options[] = {
-    [RATE] = {.name = "lr", .type = CN_NUMBER, .standard = "0.01", .minimum = 0, .maximum = 1e6,
-            .open_minimum = true, .summary = "learning rate"},
+    [RATE] = CN_LEARNING_RATE("0.01"),
     [MOMENTUM] = {.name = "momentum", .type = CN_NUMBER, .standard = "0", .minimum = 0, .maximum = 1,
             .open_maximum = true, .summary = "share of the last step that is kept"},
     [NESTEROV] = {.name = "nesterov", .type = CN_FLAG, .standard = "false",

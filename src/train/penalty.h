@@ -6,6 +6,10 @@
 #include "base/spec.h"
 #include "math/elementwise.h"
 
+/* The option W that every penalty has. */
+#define CN_PENALTY_WEIGHT                                                                                    \
+    {.name = "W", .type = CN_NUMBER, .value_argument = true, .maximum = 1e9, .summary = "factor"}
+
 enum { CN_PENALTY_LANES = 16 };   /* slices are whole multiples of it, ended by zeros */
 
 /* Of a slice of a weight tensor: returns its part of the penalty and adds its gradient to `gradient` (NULL: none). */

@@ -3,8 +3,7 @@
 enum { WEIGHT };
 
 static const cn_option options[] = {
-    [WEIGHT] = {.name = "W", .type = CN_NUMBER, .value_argument = true, .minimum = 0, .maximum = 1e9,
-                .summary = "factor"},
+    [WEIGHT] = CN_PENALTY_WEIGHT,
     {0},
 };
 

@@ -3,8 +3,6 @@
 #include "base/memory.h"
 #include "math/tree.h"
 
-enum { CHUNK = 96 };   /* rows carried forward and backward before the next ones, so that they stay in the cache */
-
 /* ---- The objective --------------------------------------------------------------------------------------- */
 
 const cn_loss *cn_objective_loss(const cn_objective *objective)
@@ -176,8 +174,8 @@ static void code_penalties(const cn_plan *plan, const cn_step *step, size_t batc
 
 void cn_plan_pass(const cn_plan *plan, const cn_step *step, size_t batch_rows, size_t first, size_t count)
 {
-    for (size_t end = first + count; first < end; first += CHUNK) {
-        size_t rows = end - first < CHUNK ? end - first : CHUNK;
+    for (size_t end = first + count; first < end; first += CN_CHUNK_ROWS) {
+        size_t rows = end - first < CN_CHUNK_ROWS ? end - first : CN_CHUNK_ROWS;
         forward(plan, step, first, rows);
         rows_loss(plan, step, batch_rows, first, rows);
         if (plan->backward)

@@ -6,6 +6,9 @@
 #include "train/loss.h"
 #include "train/weights.h"
 
+/* Rows carried through a net before the next ones, so that they stay in the cache. */
+enum { CN_CHUNK_ROWS = 96 };
+
 /* What a training minimizes. */
 typedef struct cn_objective {
     cn_spec loss;

@@ -136,11 +136,11 @@ static cinch_status run_task(cinch_runner *runner, size_t task, const cinch_data
         check_rows(runner, data, first, nrow, task == DECODE ? code : row, task == DECODE, error);
     if (status)
         return status;
-    cn_threads *threads = threads_for(runner, nrow, error);
-    cn_inference *inference =
-        threads ? inference_for(runner, task, cn_threads_count(threads), error) : NULL;
+    cinch_error own = {0};
+    cn_threads *threads = threads_for(runner, nrow, &own);
+    cn_inference *inference = threads ? inference_for(runner, task, cn_threads_count(threads), &own) : NULL;
     if (!inference)
-        return CINCH_MEMORY;
+        return cn_fail(error, own.status, "%s", own.message);
     struct job job = {.inference = inference, .nthread = cn_threads_count(threads), .data = data,
                .scale = task == DECODE ? &runner->none : &model->scaler,
                .invert = task == ENCODE ? NULL : &model->scaler, .first = first, .nrow = nrow,
@@ -174,9 +174,10 @@ static cinch_status prepare_scores(cinch_runner *runner, cinch_error *error)
     const cinch_model *model = runner->model;
     if (runner->evaluator)
         return CINCH_OK;
-    cn_threads *threads = threads_for(runner, SIZE_MAX, error);
+    cinch_error own = {0};
+    cn_threads *threads = threads_for(runner, SIZE_MAX, &own);
     if (!threads)
-        return CINCH_FAILED;
+        return cn_fail(error, own.status, "%s", own.message);
     if (!runner->weights) {
         cinch_status status = cn_objective_new(&runner->objective, model->recipe, model, error);
         if (status)

@@ -25,7 +25,6 @@ static cinch_status split_rows(cinch_trainer *trainer, cinch_error *error)
 
 static cinch_status take_settings(cinch_trainer *trainer, cinch_error *error)
 {
-    enum { AUTO, BEST };
     size_t batch = cn_recipe_value(trainer->recipe, CN_BATCH).count;
     size_t keep = cn_recipe_value(trainer->recipe, CN_KEEP).word;
     trainer->batch = batch < trainer->rows ? batch : trainer->rows;
@@ -33,11 +32,12 @@ static cinch_status take_settings(cinch_trainer *trainer, cinch_error *error)
     trainer->patience = cn_recipe_value(trainer->recipe, CN_PATIENCE).count;
     trainer->seed = cn_recipe_value(trainer->recipe, CN_SEED).count;
     trainer->shuffle = cn_recipe_value(trainer->recipe, CN_SHUFFLE).flag;
-    trainer->keep_best = keep == BEST || (keep == AUTO && trainer->validation_rows);
+    trainer->keep_best = keep == CN_KEEP_BEST || (keep == CN_KEEP_AUTO && trainer->validation_rows);
     trainer->best_loss = INFINITY;
-    if (!trainer->validation_rows && (keep == BEST || trainer->patience))
-        return cn_fail(error, CINCH_USAGE, "%s needs validation rows: give a share, as in --validation 0.1",
-                       trainer->patience ? "patience" : "keep = best");
+    if (!trainer->validation_rows && (keep == CN_KEEP_BEST || trainer->patience))
+        return cn_recipe_blame(trainer->recipe, trainer->patience ? CN_PATIENCE : CN_KEEP,
+                               cn_fail(error, CINCH_USAGE, "needs validation rows: give a share, as in "
+                                       "--validation 0.1"), error);
     return CINCH_OK;
 }
 
@@ -58,8 +58,7 @@ static cinch_status make_model(cinch_trainer *trainer, cinch_error *error)
     if (status)
         return status;
 
-    enum { REFUSE, MEAN };
-    bool mean = cn_recipe_value(trainer->recipe, CN_MISSING).word == MEAN;
+    bool mean = cn_recipe_value(trainer->recipe, CN_MISSING).word == CN_MISSING_MEAN;
     size_t all = trainer->rows + trainer->validation_rows;
     cn_scaler scaler = {0};
     if ((status = cn_data_check(trainer->data, 0, all, mean, error)) ||
@@ -303,9 +302,6 @@ cinch_status cn_trainer_reserve(cinch_trainer *trainer, size_t nepoch, cinch_err
 
 static cinch_status end_epoch(cinch_trainer *trainer, cinch_error *error)
 {
-    cinch_status status = cn_trainer_reserve(trainer, trainer->epoch + 1, error);
-    if (status)
-        return status;
     double rows = (double)trainer->rows;
     cinch_epoch *epoch = &trainer->history[trainer->epoch];
     *epoch = (cinch_epoch){.train_loss = trainer->loss_sum / rows, .seconds = trainer->seconds,
@@ -354,6 +350,9 @@ cinch_status cinch_trainer_run(cinch_trainer *trainer, cinch_callback *callback,
     trainer->next_call = callback ? now() + 0.1 : INFINITY;
     bool ordered = false;
     while (!cn_trainer_finished(trainer)) {
+        cinch_status status = cn_trainer_reserve(trainer, trainer->epoch + 1, error);
+        if (status)
+            return status;
         double start = now();
         if (!ordered)
             order_rows(trainer);
@@ -363,7 +362,7 @@ cinch_status cinch_trainer_run(cinch_trainer *trainer, cinch_callback *callback,
             return diverged(trainer, error);
         bool ended = trainer->row == trainer->rows;
         ordered = !ended;
-        cinch_status status = ended ? end_epoch(trainer, error) : CINCH_OK;
+        status = ended ? end_epoch(trainer, error) : CINCH_OK;
         if (status)
             return status;
         if (!call_back(trainer, callback, user, ended) && !cn_trainer_finished(trainer))
