@@ -207,4 +207,14 @@ contents broken > after
 judge "--resume of half a checkpoint" "$why$([ $status = 3 ] || echo "exit $status"
     one_line said
     diff before after)"
+# A stop whose checkpoint cannot be written is a failure, not a stop.
+"$CINCH" train "${recipe[@]}" --epochs 1000000 --quiet -o blocked > blocked.said 2>&1 &
+id=$!
+pause 300
+rm blocked/checkpoint.safetensors && mkdir blocked/checkpoint.safetensors
+kill -TERM $id
+wait $id
+status=$?
+judge "SIGTERM with a checkpoint that cannot be written gives 4" "$([ $status = 4 ] || echo "exit $status")$(
+    one_line blocked.said)"
 finish
