@@ -94,6 +94,16 @@ static cinch_status set_flag(cn_arguments *arguments, struct argv *rest, const c
     return CINCH_OK;
 }
 
+/* What stands where a key's value should is one of the command's flags: the value was left out. */
+static bool is_flag(const cn_command *command, const char *argument)
+{
+    size_t place;
+    if (argument[0] != '-' || !argument[1])
+        return false;
+    return argument[1] == '-' ? find_long(command, argument + 2, strcspn(argument + 2, "="), &place) != NULL
+                              : !argument[2] && find_letter(command, argument[1], &place);
+}
+
 static cinch_status read_long(cn_arguments *arguments, struct argv *rest, char *argument, cinch_error *error)
 {
     char *equals = strchr(argument, '=');
@@ -107,7 +117,10 @@ static cinch_status read_long(cn_arguments *arguments, struct argv *rest, char *
         *equals = '\0';
     if (!arguments->command->takes_keys)
         return cn_flag_unknown(arguments->command, argument, true, error);
-    arguments->settings[arguments->nsetting++] = (cn_setting){argument, take_value(rest, attached)};
+    const char *value = take_value(rest, attached);
+    if (value && !attached && is_flag(arguments->command, value))
+        value = NULL;
+    arguments->settings[arguments->nsetting++] = (cn_setting){argument, value};
     return CINCH_OK;
 }
 

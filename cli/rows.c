@@ -24,7 +24,12 @@ cinch_model *cn_model_open(const char *path, cinch_error *error)
     if (strcmp(path, "-") == 0 || stat(path, &status) != 0 || !S_ISDIR(status.st_mode))
         return cinch_model_load(path, error);
     char *inside = join(path, "model.safetensors", error);
+    char *checkpoint = inside && access(inside, F_OK) != 0 ? join(path, "checkpoint.safetensors", error) : NULL;
+    if (checkpoint && access(checkpoint, F_OK) == 0)
+        cn_cli_fail(error, CINCH_IO, "%s: its training is not done: `cinch train --resume %s` goes on, or name %s",
+                    path, path, checkpoint);
     cinch_model *model = inside ? cinch_model_load(inside, error) : NULL;
+    free(checkpoint);
     free(inside);
     return model;
 }

@@ -1284,7 +1284,7 @@ static void add_random_value(const cn_option *option, cn_text *text)
         cn_text_add(text, "%.17g", option->maximum == 1 ? share : share * scales[dice() % 6] + 1e-300);
         break;
     case CN_COUNT:
-        cn_text_add(text, "%llu", (unsigned long long)(1 + dice() % 1000000));
+        cn_text_add(text, "%llu", (unsigned long long)(1 + dice() % 100000));
         break;
     case CN_FLAG:
         cn_text_add(text, dice() % 2 ? "true" : "false");

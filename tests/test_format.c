@@ -468,7 +468,7 @@ typedef struct csv_refusal {
 
 static const csv_refusal csv_refusals[] = {
     {"a,width\n1,2\n3,abc\n", NULL, NULL,
-     "file:3: column \"width\": \"abc\" is not a number (see --columns and --label)"},
+     "file:3: column \"width\": \"abc\" is not a number (see --missing, --columns and --label)"},
     {"a,width\n1,2\n3,\n", NULL, NULL, "file:3: column \"width\" is empty (see --missing)"},
     {"a,width\n1,2\nNA,3\n", NULL, NULL, "file:3: column \"a\" is missing: \"NA\" (see --missing)"},
     {"1,2\n3,x\n", NULL, NULL, "file:2: column 1: \"x\" is not a number"},

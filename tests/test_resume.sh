@@ -208,7 +208,7 @@ judge "--resume of half a checkpoint" "$why$([ $status = 3 ] || echo "exit $stat
     one_line said
     diff before after)"
 # A stop whose checkpoint cannot be written is a failure, not a stop.
-"$CINCH" train "${recipe[@]}" --epochs 1000000 --quiet -o blocked > blocked.said 2>&1 &
+"$CINCH" train "${recipe[@]}" --epochs 100000 --quiet -o blocked > blocked.said 2>&1 &
 id=$!
 pause 300
 rm blocked/checkpoint.safetensors && mkdir blocked/checkpoint.safetensors

@@ -19,7 +19,8 @@ struct cinch_recipe {
     char *texts[CN_NKEY];
     cn_value values[CN_NKEY];
     origin origins[CN_NKEY];
-    char *folder;      /* of the file it was read from; NULL for none */
+    char *source;      /* the file it was read from, for messages; NULL for none */
+    char *folder;      /* of that file; NULL for none */
     char *data_folder; /* set by the caller; NULL: ask the environment */
 };
 
@@ -70,8 +71,10 @@ cinch_status cn_recipe_blame(const cinch_recipe *recipe, cn_key key, cinch_statu
     if (status != CINCH_USAGE && status != CINCH_BAD_INPUT)
         return status;
     cn_fail_prefix(error, "%s: ", cn_recipe_keys[key].option.name);
-    if (recipe->origins[key] == FROM_FILE || (recipe->origins[key] == FROM_DEFAULT && recipe->folder))
+    if (recipe->source && recipe->origins[key] != FROM_FLAG) {
+        cn_fail_prefix(error, "%s: ", recipe->source);
         status = CINCH_BAD_INPUT;
+    }
     if (error)
         error->status = status;
     return status;
@@ -195,6 +198,7 @@ void cinch_recipe_free(cinch_recipe *recipe)
         return;
     for (cn_key key = 0; key < CN_NKEY; key++)
         cn_free(recipe->texts[key]);
+    cn_free(recipe->source);
     cn_free(recipe->folder);
     cn_free(recipe->data_folder);
     cn_free(recipe);
@@ -207,7 +211,9 @@ cinch_recipe *cn_recipe_copy(const cinch_recipe *recipe, cinch_error *error)
         return NULL;
     memcpy(copy->values, recipe->values, sizeof copy->values);
     memcpy(copy->origins, recipe->origins, sizeof copy->origins);
-    cinch_status status = set_copy(&copy->folder, recipe->folder, error);
+    cinch_status status = set_copy(&copy->source, recipe->source, error);
+    if (status == CINCH_OK)
+        status = set_copy(&copy->folder, recipe->folder, error);
     if (status == CINCH_OK)
         status = set_copy(&copy->data_folder, recipe->data_folder, error);
     for (cn_key key = 0; key < CN_NKEY && status == CINCH_OK; key++)
@@ -256,7 +262,9 @@ cinch_recipe *cn_recipe_parse(const char *source, const char *chars, size_t leng
     reading state = {.recipe = cinch_recipe_new(error)};
     if (!state.recipe)
         return NULL;
-    cinch_status status = set_copy(&state.recipe->folder, folder, error);
+    cinch_status status = set_copy(&state.recipe->source, source, error);
+    if (status == CINCH_OK)
+        status = set_copy(&state.recipe->folder, folder, error);
     if (status == CINCH_OK)
         status = cn_ini_parse(source, chars, length, read_entry, &state, error);
     if (status == CINCH_OK)
@@ -520,14 +528,14 @@ const cn_recipe_key cn_recipe_keys[CN_NKEY] = {
     [CN_LIMIT] = {"data", COUNT("limit", 0, INFINITY, "0",
         "train on the first N rows only; 0: all"), NO_FILE, IN_MODEL},
     [CN_MISSING] = {"data", WORD("missing", missing_words, "refuse",
-        "what becomes of an empty cell"), NO_FILE, IN_MODEL},
+        "what becomes of a cell that is empty, NA, NaN, null or ?"), NO_FILE, IN_MODEL},
 
     [CN_INPUT] = {"model", TEXT("input", "",
         "a row's shape, as 28x28x1; empty: the data's"), NO_FILE, IN_MODEL},
     [CN_ENCODER] = {"model", TEXT("encoder", "",
-        "layers from row to code; see cinch help layers"), NO_FILE, IN_MODEL},
+        "layers from row to code, joined by |; see cinch help layers"), NO_FILE, IN_MODEL},
     [CN_DECODER] = {"model", TEXT("decoder", "mirror",
-        "layers from code to row; see cinch help decoders"), NO_FILE, IN_MODEL},
+        "layers from code to row in the same way, or one of cinch help decoders"), NO_FILE, IN_MODEL},
     [CN_INIT] = {"model", TEXT("init", "glorot_uniform",
         "first weights; see cinch help initializers"), NO_FILE, IN_MODEL},
     [CN_INIT_FROM] = {"model", TEXT("init_from", "",
@@ -538,12 +546,12 @@ const cn_recipe_key cn_recipe_keys[CN_NKEY] = {
     [CN_LOSS] = {"train", TEXT("loss", "mse",
         "what is made small; see cinch help losses"), NO_FILE, IN_MODEL},
     [CN_PENALTY] = {"train", TEXT("penalty", "none",
-        "what is added to it; see cinch help penalties"), NO_FILE, IN_MODEL},
+        "what is added to it, joined by |; see cinch help penalties"), NO_FILE, IN_MODEL},
     [CN_OPTIMIZER] = {"train", TEXT("optimizer", "adam",
         "how weights move; see cinch help optimizers"), NO_FILE, IN_MODEL},
     [CN_BATCH] = {"train", COUNT("batch", 1, INFINITY, "32",
         "rows in a step"), NO_FILE, IN_MODEL},
-    [CN_EPOCHS] = {"train", COUNT("epochs", 1, INFINITY, "10",
+    [CN_EPOCHS] = {"train", COUNT("epochs", 1, 100000, "10",
         "times that all rows are gone through"), NO_FILE, IN_MODEL},
     [CN_SHUFFLE] = {"train", FLAG("shuffle", "true",
         "rows in a new order each epoch"), NO_FILE, IN_MODEL},

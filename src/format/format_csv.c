@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/memory.h"
 #include "base/text.h"
@@ -127,12 +128,12 @@ static bool copy_cell(const csv_cell *cell, char *text, size_t room)
 
 static bool is_missing(const csv_cell *cell)
 {
-    static const char *const words[] = {"", "NA", "NaN", "nan", "N/A", "null", "?"};
+    static const char *const words[] = {"", "NA", "NaN", "N/A", "null", "none", "?"};
 
     if (cell->length > 4)
         return false;
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        if (strlen(words[i]) == cell->length && memcmp(words[i], cell->chars, cell->length) == 0)
+        if (strlen(words[i]) == cell->length && strncasecmp(words[i], cell->chars, cell->length) == 0)
             return true;
     }
     return false;
@@ -145,6 +146,18 @@ static bool read_number(const csv_cell *cell, double *value)
     char text[NUMBER_ROOM];
 
     return copy_cell(cell, text, sizeof text) && cn_text_number(text, value) && isfinite(*value);
+}
+
+/* "1,5": what a spreadsheet of many countries writes for 1.5. */
+static bool has_decimal_comma(const csv_cell *cell)
+{
+    char text[NUMBER_ROOM];
+    double value;
+
+    if (!copy_cell(cell, text, sizeof text) || !strchr(text, ','))
+        return false;
+    *strchr(text, ',') = '.';
+    return cn_text_number(text, &value);
 }
 
 /* ---- The table as a whole ------------------------------------------------------------------------------ */
@@ -291,7 +304,7 @@ static cinch_status compare_lines(const csv_table *table, cursor *lower, bool *h
             return status;
         if (is_missing(&name) || read_number(&name, &value))
             continue;
-        *header = *header || read_number(&number, &value);
+        *header = *header || read_number(&number, &value) || has_decimal_comma(&number);
         *open = *open || is_missing(&number);
     }
     return CINCH_OK;
@@ -437,7 +450,10 @@ static cinch_status refuse_cell(const csv_table *table, const csv_cell *cell, si
     if (is_missing(cell))
         return cn_fail(error, CINCH_BAD_INPUT, "%s:%zu: %s is missing: \"%s\" (see --missing)", source, line,
                        where, text);
-    return cn_fail(error, CINCH_BAD_INPUT, "%s:%zu: %s: \"%s%s\" is not a number (see --columns and --label)",
+    if (has_decimal_comma(cell))
+        return cn_fail(error, CINCH_BAD_INPUT, "%s:%zu: %s: \"%s\" has a decimal comma; write decimal points",
+                       source, line, where, text);
+    return cn_fail(error, CINCH_BAD_INPUT, "%s:%zu: %s: \"%s%s\" is not a number (see --missing, --columns and --label)",
                    source, line, where, text, whole ? "" : "...");
 }
 

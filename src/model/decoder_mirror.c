@@ -33,7 +33,7 @@ static cinch_status expand(const cn_spec *spec, const cn_node *encoder, size_t c
         encoder[i].layer->mirror(&encoder[i], activation, pipeline);
     }
     if (!pipeline->length && !pipeline->failed)
-        return cn_fail(error, CINCH_USAGE, "decoder = mirror: the encoder has no layer to mirror");
+        return cn_fail(error, CINCH_USAGE, "mirror: the encoder has no layer to mirror");
     return CINCH_OK;
 }
 

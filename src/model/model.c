@@ -97,6 +97,29 @@ static cinch_status add_nodes(cinch_model *model, cn_pipeline *pipeline, bool de
     return CINCH_OK;
 }
 
+static bool known_layer(const char *name, size_t length)
+{
+    for (const cn_layer *const *layer = cn_layers; *layer; layer++)
+        if (!strncmp((*layer)->part.name, name, length) && !(*layer)->part.name[length])
+            return true;
+    return false;
+}
+
+/* Refuses a word that is near a decoder's name; CINCH_OK where it is near none. */
+static cinch_status misspelt_decoder(const char *name, size_t length, cinch_error *error)
+{
+    enum { MOST = 64 };
+    char word[MOST] = "";
+    const char *names[MOST] = {NULL};
+    memcpy(word, name, length < MOST ? length : MOST - 1);
+    for (size_t i = 0; i + 1 < MOST && cn_decoders[i]; i++)
+        names[i] = cn_decoders[i]->part.name;
+    const char *nearest = cn_text_nearest(word, names);
+    return nearest ? cn_fail(error, CINCH_USAGE, "unknown decoder \"%s\"; the nearest is \"%s\" (see cinch help "
+                             "decoders)", word, nearest)
+                   : CINCH_OK;
+}
+
 /* The decoder's text: a pipeline as it is, or what a decoder of the table makes of the encoder. */
 static cinch_status expand_decoder(const cinch_model *model, char **pipeline, cinch_error *error)
 {
@@ -118,6 +141,11 @@ static cinch_status expand_decoder(const cinch_model *model, char **pipeline, ci
         }
         *pipeline = cn_text_take(&made, error);
         return *pipeline ? CINCH_OK : CINCH_MEMORY;
+    }
+    if (!known_layer(text, length)) {
+        cinch_status status = misspelt_decoder(text, length, error);
+        if (status)
+            return status;
     }
     *pipeline = cn_copy_text(text, error);
     return *pipeline ? CINCH_OK : CINCH_MEMORY;

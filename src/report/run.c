@@ -20,7 +20,6 @@ struct run {
     cinch_data *train, *test;      /* test may be NULL */
     cinch_trainer *trainer;
     int lock;
-    bool was_finished;             /* before this call */
     size_t every;                  /* checkpoint every so many epochs; 0: auto */
     double next_checkpoint;        /* clock time, for auto */
     cinch_status failed;           /* what writing a checkpoint came to, with its message in error */
@@ -289,7 +288,7 @@ static void sum_up(const struct run *run, cinch_result *result)
         result->seconds += trainer->history[e].seconds;
 }
 
-/* The model that is in the folder already. */
+/* Whether the folder holds this model already. */
 static bool is_written(const char *path, const cinch_model *model)
 {
     cinch_model *old = cn_file_exists(path) ? cinch_model_load(path, NULL) : NULL;
@@ -303,21 +302,54 @@ static bool is_written(const char *path, const cinch_model *model)
     return same;
 }
 
-/* The model is tested as it will be written, and written last. A run that was finished before and whose model is there
- * changes nothing. */
+/* The model is tested as it will be written, and written last. */
 static cinch_status finish(struct run *run, cinch_result *result, cinch_error *error)
 {
     sum_up(run, result);
     cinch_model *model = cinch_trainer_model(run->trainer, error);
     char *path = cn_path_join(run->folder, "model.safetensors", error);
     cinch_status status = model && path ? test_model(run, model, result, error) : CINCH_MEMORY;
-    if (!status && run->was_finished && is_written(path, model))
-        note(run, "already finished: %zu epochs", run->trainer->epoch);
-    else if (!status && !(status = warn_of_dead_codes(run, model, error)) &&
-             !(status = write_text(run, "result.json", result_json(result, error), error)))
+    if (!status && !(status = warn_of_dead_codes(run, model, error)) &&
+        !(status = write_text(run, "result.json", result_json(result, error), error)))
         status = cinch_model_save(model, path, error);
     cn_free(path);
     cinch_model_free(model);
+    return status;
+}
+
+/* A run that ended before and whose model is there is left as it is; *rests says so. */
+static cinch_status look_at_end(struct run *run, cinch_result *result, bool *rests, cinch_error *error)
+{
+    *rests = false;
+    if (!cn_trainer_finished(run->trainer))
+        return CINCH_OK;
+    cinch_model *model = cinch_trainer_model(run->trainer, error);
+    char *path = cn_path_join(run->folder, "model.safetensors", error);
+    cinch_status status = model && path ? CINCH_OK : CINCH_MEMORY;
+    if (!status && is_written(path, model)) {
+        *rests = true;
+        sum_up(run, result);
+        status = test_model(run, model, result, error);
+        note(run, run->trainer->epoch < run->trainer->epochs ? "already finished: %zu epochs, ended by patience"
+                                                             : "already finished: %zu epochs",
+             run->trainer->epoch);
+    }
+    cn_free(path);
+    cinch_model_free(model);
+    return status;
+}
+
+/* Everything after reading. */
+static cinch_status go(struct run *run, cinch_result *result, cinch_error *error)
+{
+    bool rests;
+    cinch_status status = run->options->resume ? restore(run, error) : CINCH_OK;
+    if (!status)
+        status = look_at_end(run, result, &rests, error);
+    if (status || rests)
+        return status;
+    if (!(status = open_folder(run, error)) && !(status = train(run, error)))
+        status = finish(run, result, error);
     return status;
 }
 
@@ -343,13 +375,7 @@ cinch_status cinch_run(const cinch_recipe *recipe, const char *folder, const cin
         status = cn_folder_lock(folder, &run.lock, error);
     if (!status && !(status = read_recipe(&run, recipe, error)) && !(status = read_all(&run, error))) {
         say_scale(&run);
-        if (run.options->resume)
-            status = restore(&run, error);
-        run.was_finished = !status && cn_trainer_finished(run.trainer);
-        if (!status && !run.was_finished && !(status = open_folder(&run, error)))
-            status = train(&run, error);
-        if (!status)
-            status = finish(&run, result ? result : &ignored, error);
+        status = go(&run, result ? result : &ignored, error);
     }
     /* A call that gave no object said why in error. */
     status = status && error->status ? error->status : status;

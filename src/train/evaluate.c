@@ -106,8 +106,8 @@ static cinch_status refuse_target(const cn_objective *objective, const cinch_dat
                                   size_t feature, double value, cinch_error *error)
 {
     char what[160];
-    snprintf(what, sizeof what, "is %g after scaling: loss %s takes values in [0, 1] (see --scale unit and minmax)",
-             value, cn_objective_loss(objective)->part.name);
+    snprintf(what, sizeof what, "is %g after scaling: loss %s takes values in [0, 1] (see --scale minmax)", value,
+             cn_objective_loss(objective)->part.name);
     return cn_data_refuse(data, row, feature, what, error);
 }
 
