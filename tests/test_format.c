@@ -476,7 +476,7 @@ static const csv_refusal csv_refusals[] = {
     {"1,inf\n", NULL, NULL, "not a number"},
     {"1,1e999\n", NULL, NULL, "not a number"},
     {"1,1_000\n", NULL, NULL, "not a number"},
-    {"1,n/a\n", NULL, NULL, "not a number"},
+    {"1,n/a\n", NULL, NULL, "is missing"},
     {"1,2\n3,4,5\n", NULL, NULL, "file:2: has 3 cells, the first line has 2"},
     {"a,b\n1,2\n3\n", NULL, NULL, "file:3: has 1 cells, the first line has 2"},
     {"1,\"2\n3,4\n", NULL, NULL, "file:1: a quote is not closed"},
