@@ -22,6 +22,7 @@ struct net {
     cn_weights *weights;
     cn_objective objective;
     cn_plan *plan;
+    double *gradients[64];     /* of each parameter, packed as it is */
     size_t rows[ROWS];
     cn_step step;
 };
@@ -80,6 +81,8 @@ static void new_net(struct net *net, const char *encoder, const char *decoder, c
 
 static void free_net(struct net *net)
 {
+    for (size_t p = 0; p < net->model->nparameter; p++)
+        cn_free(net->gradients[p]);
     cn_plan_free(net->plan);
     cn_weights_free(net->weights);
     cn_objective_clear(&net->objective);
@@ -95,16 +98,20 @@ static double objective(struct net *net)
     double sum = cn_plan_reconstruction(net->plan, ROWS) + cn_plan_code_penalty(net->plan, ROWS);
     for (size_t t = 0; t < net->weights->ntile; t++)
         sum += cn_weights_penalty(net->weights, net->model, &net->objective.penalties, &net->weights->tiles[t],
-                                  false);
+                                  NULL);
     return sum;
 }
 
 static void compute_gradients(struct net *net)
 {
     objective(net);
+    for (size_t p = 0; p < net->model->nparameter; p++)
+        assert_non_null(net->gradients[p] = cn_new(net->weights->packed[p].nreal, sizeof(double), NULL));
     for (size_t t = 0; t < net->weights->ntile; t++) {
-        cn_plan_gradient(net->plan, &net->step, ROWS, &net->weights->tiles[t]);
-        cn_weights_penalty(net->weights, net->model, &net->objective.penalties, &net->weights->tiles[t], true);
+        const cn_tile *tile = &net->weights->tiles[t];
+        void *gradient = cn_tile_reals(net->weights, tile, net->gradients[tile->parameter]);
+        cn_plan_gradient(net->plan, &net->step, ROWS, tile, gradient);
+        cn_weights_penalty(net->weights, net->model, &net->objective.penalties, tile, gradient);
     }
 }
 
@@ -121,7 +128,7 @@ static size_t packed_place(const struct net *net, size_t parameter, size_t i)
 /* |numeric - analytic| / (|numeric| + |analytic|), norms over one parameter. */
 static double relative_error(struct net *net, size_t parameter)
 {
-    double *reals = net->weights->packed[parameter].reals, *gradient = net->weights->gradients[parameter];
+    double *reals = net->weights->packed[parameter].reals, *gradient = net->gradients[parameter];
     double difference = 0, size = 0;
     for (size_t i = 0; i < net->model->parameters[parameter].count; i++) {
         size_t place = packed_place(net, parameter, i);

@@ -79,7 +79,7 @@ static double weight_penalties(const cn_plan *plan)
     double sum = 0;
     for (size_t t = 0; t < plan->weights->ntile; t++)
         sum += cn_weights_penalty(plan->weights, plan->model, &plan->objective->penalties,
-                                  &plan->weights->tiles[t], false);
+                                  &plan->weights->tiles[t], NULL);
     return sum;
 }
 

@@ -186,15 +186,16 @@ void cn_plan_pass(const cn_plan *plan, const cn_step *step, size_t batch_rows, s
     }
 }
 
-void cn_plan_gradient(const cn_plan *plan, const cn_step *step, size_t batch_rows, const cn_tile *tile)
+void cn_plan_gradient(const cn_plan *plan, const cn_step *step, size_t batch_rows, const cn_tile *tile,
+                      void *gradient)
 {
     const cn_weights *weights = plan->weights;
-    void *reals = cn_tile_reals(weights, tile, weights->gradients[tile->parameter]);
     size_t first = weights->first_use[tile->parameter], end = weights->first_use[tile->parameter + 1];
     for (size_t u = first; u < end; u++) {
         const cn_use *use = &weights->uses[u];
         const cn_node *node = &plan->model->nodes[use->node];
-        node->layer->gradient(node, &plan->flows[use->node], step, batch_rows, use->local, tile, u > first, reals);
+        node->layer->gradient(node, &plan->flows[use->node], step, batch_rows, use->local, tile, u > first,
+                              gradient);
     }
 }
 

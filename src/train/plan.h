@@ -43,8 +43,9 @@ void cn_plan_free(cn_plan *plan);
  * goes by itself: values, penalties, and the gradients of every node's output. Other threads may carry other rows. */
 void cn_plan_pass(const cn_plan *plan, const cn_step *step, size_t batch_rows, size_t first, size_t count);
 
-/* After all rows' passes: one tile's gradient, the sum over its parameter's uses, into weights->gradients. */
-void cn_plan_gradient(const cn_plan *plan, const cn_step *step, size_t batch_rows, const cn_tile *tile);
+/* After all rows' passes: one tile's gradient, the sum over its parameter's uses, to gradient[tile->count]. */
+void cn_plan_gradient(const cn_plan *plan, const cn_step *step, size_t batch_rows, const cn_tile *tile,
+                      void *gradient);
 
 /* The batch's loss without penalties, and its codes' penalties: sums over fixed blocks of rows. */
 double cn_plan_reconstruction(const cn_plan *plan, size_t batch_rows);

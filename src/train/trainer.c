@@ -120,7 +120,8 @@ static cinch_status make_engine(cinch_trainer *trainer, cinch_error *error)
     trainer->order = cn_new(trainer->rows, sizeof *trainer->order, error);
     trainer->first_tile = cn_new(cn_threads_count(trainer->threads) + 1, sizeof *trainer->first_tile, error);
     trainer->tile_penalties = cn_new(trainer->weights->ntile, sizeof *trainer->tile_penalties, error);
-    if (!trainer->order || !trainer->first_tile || !trainer->tile_penalties)
+    trainer->gradients = cn_new(cn_threads_count(trainer->threads) * CN_TILE_REALS, trainer->kernels->real_size, error);
+    if (!trainer->order || !trainer->first_tile || !trainer->tile_penalties || !trainer->gradients)
         return CINCH_MEMORY;
     share_tiles(trainer);
     if (trainer->keep_best && !(trainer->best = cn_new(trainer->model->nparameter, sizeof *trainer->best, error)))
@@ -163,6 +164,7 @@ void cinch_trainer_free(cinch_trainer *trainer)
     cn_free(trainer->order);
     cn_free(trainer->first_tile);
     cn_free(trainer->tile_penalties);
+    cn_free(trainer->gradients);
     cn_free(trainer->history);
     cn_objective_clear(&trainer->objective);
     cn_spec_clear(&trainer->optimizer);
@@ -198,6 +200,7 @@ static void update_tiles(cinch_trainer *trainer, const cn_step *step, size_t bat
 {
     cn_weights *weights = trainer->weights;
     const cn_optimizer *optimizer = cn_trainer_optimizer(trainer);
+    void *gradient = (char *)trainer->gradients + thread * CN_TILE_REALS * weights->kernels->real_size;
     double constants[CN_MAX_CONSTANTS];
     optimizer->constants(&trainer->optimizer, (double)update, constants);
     for (size_t t = trainer->first_tile[thread]; t < trainer->first_tile[thread + 1]; t++) {
@@ -206,12 +209,11 @@ static void update_tiles(cinch_trainer *trainer, const cn_step *step, size_t bat
         void *slots[CN_MAX_SLOTS] = {NULL};
         for (size_t s = 0; s < weights->nslot; s++)
             slots[s] = cn_tile_reals(weights, tile, weights->slots[tile->parameter * weights->nslot + s]);
-        cn_plan_gradient(trainer->plan, step, batch, tile);
+        cn_plan_gradient(trainer->plan, step, batch, tile, gradient);
         trainer->tile_penalties[t] =
-            cn_weights_penalty(weights, trainer->model, &trainer->objective.penalties, tile, true);
+            cn_weights_penalty(weights, trainer->model, &trainer->objective.penalties, tile, gradient);
         optimizer->update[cn_precision(step)](constants, cn_tile_reals(weights, tile, packed->reals),
-                                              cn_tile_reals(weights, tile, weights->gradients[tile->parameter]),
-                                              slots, tile->count);
+                                              gradient, slots, tile->count);
         if (packed->matrix.transposed)
             weights->kernels->transpose_tile(&packed->matrix, tile->panel, tile->row, tile->nrow);
     }

@@ -23,6 +23,7 @@ struct cinch_trainer {
     size_t *order;                  /* [rows]: this epoch's order */
     size_t *first_tile;             /* [threads + 1]: the tiles of each thread */
     double *tile_penalties;         /* [tiles]: of this step */
+    void *gradients;                /* [threads][CN_TILE_REALS]: of the tile that a thread has in hand */
 
     /* Where it stands: what a checkpoint holds. */
     size_t epoch, row;              /* the epoch under way and its rows done */

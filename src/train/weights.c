@@ -72,8 +72,6 @@ static cinch_status new_packed(cn_weights *weights, const cinch_model *model, si
         return CINCH_MEMORY;
     if (!training)
         return CINCH_OK;
-    if (!(weights->gradients[p] = cn_new(packed->nreal, real_size, error)))
-        return CINCH_MEMORY;
     for (size_t s = 0; s < weights->nslot; s++)
         if (!(weights->slots[p * weights->nslot + s] = cn_new(packed->nreal, real_size, error)))
             return CINCH_MEMORY;
@@ -128,9 +126,8 @@ cn_weights *cn_weights_new(const cinch_model *model, const cn_kernels *kernels, 
     weights->count = model->nparameter;
     weights->nslot = training ? nslot : 0;
     weights->packed = cn_new(weights->count, sizeof *weights->packed, error);
-    weights->gradients = cn_new(weights->count, sizeof *weights->gradients, error);
     weights->slots = cn_new(weights->count * weights->nslot, sizeof *weights->slots, error);
-    if (!weights->packed || !weights->gradients || !weights->slots || find_uses(weights, model, error))
+    if (!weights->packed || !weights->slots || find_uses(weights, model, error))
         goto fail;
     for (size_t p = 0; p < weights->count; p++)
         if (new_packed(weights, model, p, training, error))
@@ -152,12 +149,9 @@ void cn_weights_free(cn_weights *weights)
         cn_free(weights->packed[p].reals);
         cn_free(weights->packed[p].matrix.transposed);
     }
-    for (size_t p = 0; weights->gradients && p < weights->count; p++)
-        cn_free(weights->gradients[p]);
     for (size_t i = 0; weights->slots && i < weights->count * weights->nslot; i++)
         cn_free(weights->slots[i]);
     cn_free(weights->packed);
-    cn_free(weights->gradients);
     cn_free(weights->slots);
     cn_free(weights->uses);
     cn_free(weights->first_use);
@@ -211,7 +205,7 @@ void cn_weights_store(const cn_weights *weights, cinch_model *model)
 /* ---- Penalties on weights -------------------------------------------------------------------------------- */
 
 double cn_weights_penalty(const cn_weights *weights, const cinch_model *model, const cn_pipeline *penalties,
-                          const cn_tile *tile, bool gradient)
+                          const cn_tile *tile, void *gradient)
 {
     double sum = 0;
     if (!model->parameters[tile->parameter].weight)
@@ -222,7 +216,7 @@ double cn_weights_penalty(const cn_weights *weights, const cinch_model *model, c
         if (of)
             sum += of(&penalties->specs[i], cn_tile_reals(weights, tile, weights->packed[tile->parameter].reals),
                       tile->count,
-                      gradient ? cn_tile_reals(weights, tile, weights->gradients[tile->parameter]) : NULL);
+                      gradient);
     }
     return sum;
 }

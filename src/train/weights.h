@@ -1,4 +1,4 @@
-/* A model's parameters while it runs: packed for the kernels, with their gradients, their optimizer's arrays, and
+/* A model's parameters while it runs: packed for the kernels, with their optimizer's arrays, and
  * the tiles in which they are updated. */
 #ifndef CN_TRAIN_WEIGHTS_H
 #define CN_TRAIN_WEIGHTS_H
@@ -17,7 +17,6 @@ typedef struct cn_weights {
     size_t count;
     cn_packed *packed;         /* [count] */
     size_t nslot;              /* optimizer arrays a parameter; 0 where nothing is trained */
-    void **gradients;          /* [count], packed as the parameter; NULL where nothing is trained */
     void **slots;              /* [count * nslot], packed as the parameter */
     cn_use *uses;              /* in the order of the nodes, one parameter's after the other's */
     size_t *first_use;         /* [count + 1] */
@@ -25,7 +24,7 @@ typedef struct cn_weights {
     size_t ntile;
 } cn_weights;
 
-/* Packs the model's parameters. For training there are gradients and nslot arrays each, all 0. */
+/* Packs the model's parameters. For training there are nslot arrays for each, all 0. */
 cn_weights *cn_weights_new(const cinch_model *model, const cn_kernels *kernels, bool training, size_t nslot,
                            cinch_error *error);
 void cn_weights_free(cn_weights *weights);
@@ -43,9 +42,12 @@ void cn_weights_unpack(const cn_weights *weights, const cinch_model *model, size
 /* The node from which gradients flow: the first that has parameters. */
 size_t cn_first_trained(const cinch_model *model);
 
-/* The penalty of the weights in one tile; adds its gradient to the tile's where `gradient`. */
+/* The penalty of the weights in one tile; adds its gradient to the tile's, [tile->count] reals (NULL: none). */
 double cn_weights_penalty(const cn_weights *weights, const cinch_model *model, const cn_pipeline *penalties,
-                          const cn_tile *tile, bool gradient);
+                          const cn_tile *tile, void *gradient);
+
+/* Reals in a tile at most. */
+enum { CN_TILE_REALS = CN_TILE_ROWS * CN_PANEL };
 
 /* A tile's reals in an array that is packed as its parameter. */
 static inline void *cn_tile_reals(const cn_weights *weights, const cn_tile *tile, void *array)
