@@ -215,6 +215,10 @@ static cinch_status run_pieces(const cn_arguments *arguments, const cn_rows_job 
     size_t rows = cinch_data_rows(data);
     cinch_shape one = job->shape(model, data);
     size_t width = cn_shape_values(one);
+    size_t wanted = cn_shape_values(job->codes ? cinch_model_code(model) : cinch_model_input(model));
+    if (cinch_data_features(data) != wanted)
+        return cn_cli_fail(error, CINCH_BAD_INPUT, "%s: its rows have %zu values, the model's %s %zu",
+                           arguments->words[1], cinch_data_features(data), job->codes ? "codes" : "rows", wanted);
     cinch_runner *runner = cn_runner_open(arguments, model, rows, error);
     if (!runner)
         return error->status;

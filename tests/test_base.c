@@ -898,16 +898,18 @@ static void test_sweep(void **state)
     if (child == 0)
         _exit(0);
     waitpid(child, NULL, 0);
-    char dead[64], alive[64];
+    char dead[64], alive[64], foreign[64];
     snprintf(dead, sizeof dead, "deep/model.tmp-%ld", (long)child);
     snprintf(alive, sizeof alive, "deep/model.tmp-%ld", (long)getpid());
-    const char *const stay[] = {alive,          "deep/x.tmp-",  "deep/x.tmp-12a",
+    snprintf(foreign, sizeof foreign, "deep/notes.tmp-%ld", (long)child);
+    static const char *const names[] = {"model", "x", NULL};
+    const char *const stay[] = {alive,          "deep/x.tmp-",  "deep/x.tmp-12a", foreign,
                                 "deep/.tmp-99", "deep/x.tmp-0", "deep/x.tmp-1"};
     assert_int_equal(cn_file_write_text(place(dead), "x", NULL), CINCH_OK);
     for (size_t i = 0; i < COUNT_OF(stay); i++)
         assert_int_equal(cn_file_write_text(place(stay[i]), "x", NULL), CINCH_OK);
-    cn_folder_sweep(place("deep"));
-    cn_folder_sweep(place("none"));
+    cn_folder_sweep(place("deep"), names);
+    cn_folder_sweep(place("none"), names);
     assert_false(cn_file_exists(place(dead)));
     for (size_t i = 0; i < COUNT_OF(stay); i++)
         assert_true(cn_file_exists(place(stay[i])));

@@ -70,6 +70,24 @@ bool cn_file_exists(const char *path)
     return look(path, &status) == 0;
 }
 
+bool cn_file_is_missing(const char *path)
+{
+    struct stat status;
+    return look(path, &status) == ENOENT;
+}
+
+bool cn_file_is_same(const char *a, const char *b)
+{
+    struct stat one, other;
+    return look(a, &one) == 0 && look(b, &other) == 0 && one.st_dev == other.st_dev && one.st_ino == other.st_ino;
+}
+
+cinch_status cn_file_remove(const char *path, cinch_error *error)
+{
+    return calls->unlink(path) == 0 || errno == ENOENT ? CINCH_OK
+                                                       : fail(error, path, "cannot be removed", errno);
+}
+
 bool cn_file_is_regular(const char *path)
 {
     struct stat status;
@@ -322,13 +340,14 @@ cinch_status cn_folder_make(const char *path, cinch_error *error)
     return number == 0 ? CINCH_OK : fail(error, path, "cannot be made", number);
 }
 
-/* Whether the name is NAME.tmp-PID of a process that no longer lives. */
-static bool is_left_over(const char *name)
+/* Whether the name is one of the names and .tmp-PID, of a process that no longer lives. */
+static bool is_left_over(const char *name, const char *const *names)
 {
     const char *mark = strstr(name, ".tmp-");
-    for (const char *next = mark; next; next = strstr(next + 1, ".tmp-"))
-        mark = next;
-    if (!mark || mark == name)
+    while (*names && (!mark || strlen(*names) != (size_t)(mark - name) ||
+                      memcmp(*names, name, (size_t)(mark - name)) != 0))
+        names++;
+    if (!*names)
         return false;
     const char *digits = mark + strlen(".tmp-");
     size_t count = strspn(digits, "0123456789");
@@ -337,13 +356,13 @@ static bool is_left_over(const char *name)
     return kill((pid_t)atol(digits), 0) != 0 && errno == ESRCH;
 }
 
-void cn_folder_sweep(const char *path)
+void cn_folder_sweep(const char *path, const char *const *names)
 {
     DIR *folder = opendir(path);
     if (!folder)
         return;
     for (struct dirent *entry; (entry = readdir(folder));) {
-        if (!is_left_over(entry->d_name))
+        if (!is_left_over(entry->d_name, names))
             continue;
         char *file = cn_path_join(path, entry->d_name, NULL);
         if (file)

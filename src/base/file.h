@@ -27,12 +27,16 @@ cinch_status cn_file_write(const char *path, const cn_bytes *pieces, size_t npie
 cinch_status cn_file_write_text(const char *path, const char *text, cinch_error *error);
 
 bool cn_file_exists(const char *path);     /* anything, a folder too */
+bool cn_file_is_missing(const char *path);  /* nothing is there, for certain */
+bool cn_file_is_same(const char *a, const char *b);   /* both are there and are one file */
+/* CINCH_OK too where there is none. */
+cinch_status cn_file_remove(const char *path, cinch_error *error);
 bool cn_file_is_regular(const char *path); /* neither a folder nor a device nor a pipe */
 
 /* Makes the folder (and what is missing above it). */
 cinch_status cn_folder_make(const char *path, cinch_error *error);
-/* Removes what a killed writer left in the folder: NAME.tmp-PID where no process PID lives. */
-void cn_folder_sweep(const char *path);
+/* Removes what a killed writer of the files `names` (NULL-terminated) left in the folder: NAME.tmp-PID where no process PID lives. */
+void cn_folder_sweep(const char *path, const char *const *names);
 /* Locks the folder itself (flock on its descriptor); CINCH_FAILED naming the folder where another run
  * holds it. -1 is no lock. */
 cinch_status cn_folder_lock(const char *path, int *lock, cinch_error *error);

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <zlib.h>
 
 #include "base/memory.h"
 #include "base/recipe.h"
@@ -420,6 +421,11 @@ cinch_status cn_data_check(const cinch_data *data, size_t first, size_t nrow, bo
         }
     }
     return CINCH_OK;
+}
+
+uint32_t cn_data_checksum(const cinch_data *data, size_t nrow)
+{
+    return (uint32_t)crc32_z(0, data->array.values, nrow * data->features * cn_type_size(data->array.type));
 }
 
 /* ---- Gathering ----------------------------------------------------------------------------------------- */

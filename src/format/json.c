@@ -8,7 +8,7 @@
 
 /* What one value costs at most in jansson's structures: a pair, an object and its buckets, each an
  * allocation. */
-enum { VALUE_COST = 480 };
+enum { CONTAINER_COST = 480, NUMBER_COST = 176 };
 
 /* jansson asserts where its reader's buffer cannot grow. So the first allocation that fails leaves the
  * parse by longjmp, and what the parse had allocated, which is on a list until then, is released here.
@@ -83,13 +83,15 @@ void cn_json_free(json_t *root)
     return_jansson();
 }
 
-/* The deepest nesting and the number of values (counted as commas and opened brackets), strings left out. */
-static void measure(const char *chars, size_t length, size_t *deepest, size_t *nvalue)
+/* The deepest nesting and the memory that the values cost (counted by opened brackets and commas), strings left
+ * out. An array's value is a number or so, an object's a pair and what it holds. */
+static void measure(const char *chars, size_t length, size_t *deepest, size_t *cost)
 {
+    enum { MOST_DEPTH = 64 };
     size_t depth = 0;
-    bool in_string = false;
+    bool in_string = false, in_array[MOST_DEPTH] = {false};
 
-    *deepest = *nvalue = 0;
+    *deepest = *cost = 0;
     for (size_t i = 0; i < length; i++) {
         char c = chars[i];
         if (in_string) {
@@ -100,14 +102,14 @@ static void measure(const char *chars, size_t length, size_t *deepest, size_t *n
         } else if (c == '"') {
             in_string = true;
         } else if (c == '{' || c == '[') {
-            depth++;
-            *nvalue += 1;
-            if (depth > *deepest)
+            in_array[depth % MOST_DEPTH] = c == '[';
+            *cost += CONTAINER_COST;
+            if (++depth > *deepest)
                 *deepest = depth;
         } else if ((c == '}' || c == ']') && depth > 0) {
             depth--;
         } else if (c == ',') {
-            *nvalue += 1;
+            *cost += depth && in_array[(depth - 1) % MOST_DEPTH] ? NUMBER_COST : CONTAINER_COST;
         }
     }
 }
@@ -115,16 +117,16 @@ static void measure(const char *chars, size_t length, size_t *deepest, size_t *n
 cinch_status cn_json_parse(const char *chars, size_t length, size_t present, const char *source,
                            const cn_limits *limits, json_t **root, cinch_error *error)
 {
-    size_t depth, nvalue;
+    size_t depth, cost;
     json_error_t problem;
 
-    measure(chars, length, &depth, &nvalue);
+    measure(chars, length, &depth, &cost);
     if (depth > limits->json_depth)
         return cn_fail(error, CINCH_BAD_INPUT, "%s: JSON is nested %zu levels deep; at most %zu are read",
                        source, depth, limits->json_depth);
-    if (nvalue > (limits->free_bytes + present) / VALUE_COST)
-        return cn_fail(error, CINCH_BAD_INPUT, "%s: JSON of %zu values is too much for a file of %zu bytes",
-                       source, nvalue, present);
+    if (cost > limits->free_bytes + present)
+        return cn_fail(error, CINCH_BAD_INPUT, "%s: JSON of so many values is too much for a file of %zu bytes",
+                       source, present);
 
     borrow_jansson();
     parsed = NULL;

@@ -11,6 +11,10 @@
 #include "base/memory.h"
 #include "train/trainer.h"
 
+/* What a run writes; the figures come with their own names. */
+static const char *const file_names[] = {"recipe.ini", "checkpoint.safetensors", "history.csv", "result.json",
+                                         "model.safetensors", NULL};
+
 enum { CHECKPOINT_SECONDS = 30, ENCODED_AT_A_TIME = 4096 };
 
 struct run {
@@ -110,13 +114,42 @@ static cinch_status check_test(const struct run *run, cinch_error *error)
     return status ? status : cn_check_targets(&trainer->objective, trainer->model, run->test, 0, rows, error);
 }
 
+/* A run must not write over what it reads. */
+static cinch_status keep_input(const struct run *run, cn_key key, cinch_error *error)
+{
+    if (!*cn_recipe_text(run->recipe, key) || (key == CN_LABEL && !cn_recipe_label_is_file(run->recipe)))
+        return CINCH_OK;
+    char *input = cn_recipe_path(run->recipe, key, error);
+    cinch_status status = input ? CINCH_OK : CINCH_IO;
+    for (const char *const *name = file_names; *name && !status; name++) {
+        char *output = cn_path_join(run->folder, *name, error);
+        if (!output)
+            status = CINCH_MEMORY;
+        else if (cn_file_is_same(input, output))
+            status = cn_fail(error, CINCH_USAGE, "%s: the run would write over its own input; choose another folder "
+                             "with -o", output);
+        cn_free(output);
+    }
+    cn_free(input);
+    return status;
+}
+
+static cinch_status keep_inputs(const struct run *run, cinch_error *error)
+{
+    static const cn_key keys[] = {CN_TRAIN, CN_TEST, CN_LABEL, CN_INIT_FROM};
+    cinch_status status = CINCH_OK;
+    for (size_t i = 0; i < sizeof keys / sizeof *keys && !status; i++)
+        status = keep_input(run, keys[i], error);
+    return status;
+}
+
 static cinch_status read_all(struct run *run, cinch_error *error)
 {
     if (!*cn_recipe_text(run->recipe, CN_TRAIN))
         return cn_recipe_blame(run->recipe, CN_TRAIN,
                                cn_fail(error, CINCH_USAGE, "no training data: name a file with --train"), error);
-    cinch_status status = read_data(run, CN_TRAIN, &run->train, error);
-    if (status || (status = read_data(run, CN_TEST, &run->test, error)))
+    cinch_status status = keep_inputs(run, error);
+    if (status || (status = read_data(run, CN_TRAIN, &run->train, error)) || (status = read_data(run, CN_TEST, &run->test, error)))
         return status;
     run->trainer = cinch_trainer_new(run->recipe, run->train, error);
     return run->trainer ? check_test(run, error) : CINCH_FAILED;
@@ -170,6 +203,14 @@ static char *result_json(const cinch_result *result, cinch_error *error)
     return cn_text_take(&json, error);
 }
 
+static cinch_status remove_checkpoint(const struct run *run, cinch_error *error)
+{
+    char *path = cn_path_join(run->folder, "checkpoint.safetensors", error);
+    cinch_status status = path ? cn_file_remove(path, error) : CINCH_MEMORY;
+    cn_free(path);
+    return status;
+}
+
 /* The folder is made and locked; the recipe and a first checkpoint are there, so that a run killed at any moment
  * can go on. */
 static cinch_status open_folder(struct run *run, cinch_error *error)
@@ -177,7 +218,10 @@ static cinch_status open_folder(struct run *run, cinch_error *error)
     cinch_status status = cn_folder_make(run->folder, error);
     if (status || (run->lock < 0 && (status = cn_folder_lock(run->folder, &run->lock, error))))
         return status;
-    cn_folder_sweep(run->folder);
+    cn_folder_sweep(run->folder, file_names);
+    /* An earlier run's checkpoint would not go with the new recipe; killed without one a run begins anew. */
+    if (!run->options->resume && (status = remove_checkpoint(run, error)))
+        return status;
     if ((status = write_text(run, "recipe.ini", cn_recipe_print(run->recipe, false, error), error)))
         return status;
     return run->options->resume ? CINCH_OK : write_checkpoint(run, error);
@@ -203,7 +247,9 @@ static cinch_status restore(struct run *run, cinch_error *error)
     char *path = cn_path_join(run->folder, "checkpoint.safetensors", error);
     cinch_status status = CINCH_MEMORY;
     if (path)
-        status = cn_file_exists(path) ? cinch_trainer_restore(run->trainer, path, error) : CINCH_OK;
+        status = cn_file_is_missing(path) ? CINCH_OK : cinch_trainer_restore(run->trainer, path, error);
+    if (path && cn_file_is_missing(path))
+        note(run, "no checkpoint yet: starting at the first epoch");
     cn_free(path);
     return status;
 }

@@ -14,7 +14,7 @@ struct position {
     double *number;
 };
 
-enum { NPOSITION = 9 };
+enum { NPOSITION = 10 };
 
 static void list_positions(cinch_trainer *trainer, struct position list[NPOSITION])
 {
@@ -27,7 +27,8 @@ static void list_positions(cinch_trainer *trainer, struct position list[NPOSITIO
         {"loss_sum", NULL, &trainer->loss_sum},
         {"reconstruction_sum", NULL, &trainer->reconstruction_sum},
         {"seconds", NULL, &trainer->seconds},
-        {"rows", &trainer->rows, NULL},   /* to see that the data is the same */
+        {"rows", &trainer->rows, NULL},   /* these two to see that the data is the same */
+        {"data_checksum", &trainer->checksum, NULL},
     };
     memcpy(list, all, sizeof all);
 }
@@ -213,7 +214,16 @@ static bool read_positions(cinch_trainer *trainer, const cn_safetensors *file)
         else
             return false;
     }
-    return trainer->row < trainer->rows && trainer->best_epoch <= trainer->epoch;
+    return isfinite(trainer->loss_sum) && isfinite(trainer->reconstruction_sum) && trainer->seconds >= 0 &&
+           !isnan(trainer->best_loss) && trainer->best_epoch <= (trainer->epoch ? trainer->epoch - 1 : 0);
+}
+
+/* A position is at a batch's end, with as many updates behind it as batches. */
+static bool fits_batches(const cinch_trainer *trainer)
+{
+    size_t batches = (trainer->rows + trainer->batch - 1) / trainer->batch;
+    return trainer->row < trainer->rows && trainer->row % trainer->batch == 0 &&
+           trainer->updates == trainer->epoch * batches + trainer->row / trainer->batch;
 }
 
 static cinch_status read_slots(cinch_trainer *trainer, const cn_safetensors *file, const char *path,
@@ -279,6 +289,10 @@ static cinch_status restore(cinch_trainer *trainer, const cn_safetensors *file, 
         return damaged(path, "its position is missing or does not fit", error);
     if (there.rows != trainer->rows)
         return damaged(path, "the number of training rows has changed", error);
+    if (there.checksum != trainer->checksum)
+        return damaged(path, "the training data has changed", error);
+    if (!fits_batches(&there))
+        return damaged(path, "its position is not between two batches", error);
     if (there.epoch > trainer->epochs || (there.epoch == trainer->epochs && there.row))
         return cn_fail(error, CINCH_USAGE, "%s: %zu epochs are done already; give --epochs more than that", path,
                        there.epoch);

@@ -7,7 +7,8 @@
 
 struct cn_evaluator {
     cn_threads *threads;
-    cn_plan *plan;             /* CN_CHUNK_ROWS rows for each thread */
+    size_t chunk;              /* rows that a thread carries at a time */
+    cn_plan *plan;             /* so many rows for each thread */
     size_t *rows;              /* [plan rows]: their numbers in the data */
     double *values, *penalties;   /* [most_rows] */
 
@@ -17,13 +18,25 @@ struct cn_evaluator {
     size_t first, count;
 };
 
+/* Fewer rows where the net is so wide that they would not stay in the cache anyhow. */
+static size_t chunk_rows(const cinch_model *model)
+{
+    enum { MOST_REALS = 1 << 22 };
+    size_t reals = cn_stride(cn_shape_size(model->input));
+    for (size_t i = 0; i < model->nnode; i++)
+        reals += cn_stride(cn_shape_size(model->nodes[i].output));
+    size_t rows = MOST_REALS / reals;
+    return rows < 1 ? 1 : rows < CN_CHUNK_ROWS ? rows : CN_CHUNK_ROWS;
+}
+
 cn_evaluator *cn_evaluator_new(const cinch_model *model, const cn_weights *weights, const cn_objective *objective,
                                cn_threads *threads, size_t most_rows, cinch_error *error)
 {
     cn_evaluator *evaluator = cn_new(1, sizeof *evaluator, error);
     if (!evaluator)
         return NULL;
-    size_t room = cn_threads_count(threads) * CN_CHUNK_ROWS;
+    evaluator->chunk = chunk_rows(model);
+    size_t room = cn_threads_count(threads) * evaluator->chunk;
     evaluator->threads = threads;
     evaluator->plan = cn_plan_new(model, weights, objective, room, false, error);
     evaluator->rows = cn_new(room, sizeof *evaluator->rows, error);
@@ -52,16 +65,16 @@ const double *cn_evaluator_values(const cn_evaluator *evaluator)
     return evaluator->values;
 }
 
-/* One thread's rows, CN_CHUNK_ROWS by CN_CHUNK_ROWS through its own part of the plan's buffers. */
+/* One thread's rows, a chunk at a time through its own part of the plan's buffers. */
 static void evaluate_share(void *arg, size_t thread)
 {
     cn_evaluator *evaluator = arg;
     const cn_plan *plan = evaluator->plan;
     cn_step step = evaluator->step;
-    size_t first, count, place = thread * CN_CHUNK_ROWS;
+    size_t first, count, chunk = evaluator->chunk, place = thread * chunk;
     cn_threads_share(evaluator->count, 1, cn_threads_count(evaluator->threads), thread, &first, &count);
-    for (size_t end = first + count; first < end; first += CN_CHUNK_ROWS) {
-        size_t rows = end - first < CN_CHUNK_ROWS ? end - first : CN_CHUNK_ROWS;
+    for (size_t end = first + count; first < end; first += chunk) {
+        size_t rows = end - first < chunk ? end - first : chunk;
         for (size_t r = 0; r < rows; r++)
             evaluator->rows[place + r] = evaluator->first + first + r;
         cn_data_gather(evaluator->data, &plan->model->scaler, NULL, evaluator->first + first, rows, plan->stride,

@@ -4,6 +4,8 @@
 
 #include "base/memory.h"
 
+enum { MOST_ROWS = 96, MOST_REALS = 1 << 20 };   /* of one buffer: rows that stay in the cache, wide ones in 4 MB */
+
 /* One kernel call: a product with what follows it fused in, or an elementwise primitive by itself. */
 typedef struct operation {
     cn_primitive_kind kind;        /* CN_MATMUL stands for product, bias and activation */
@@ -20,7 +22,8 @@ struct cn_inference {
     size_t noperation;
     size_t in, out, stride;        /* stride: of every buffer, the widest */
     size_t nthread;
-    float *buffers;                /* [threads][2][CN_INFERENCE_ROWS][stride] */
+    size_t rows;                   /* of one run at most */
+    float *buffers;                /* [threads][2][rows][stride] */
 };
 
 /* ---- Planning -------------------------------------------------------------------------------------------- */
@@ -88,7 +91,9 @@ static cinch_status plan_program(cn_inference *inference, const cn_program *prog
     }
     inference->stride = cn_stride(widest);
     size_t count;
-    if (!cn_multiply(inference->nthread * 2 * CN_INFERENCE_ROWS, inference->stride, &count))
+    inference->rows = MOST_REALS / inference->stride < MOST_ROWS ? MOST_REALS / inference->stride : MOST_ROWS;
+    inference->rows += !inference->rows;
+    if (!cn_multiply(inference->nthread * 2 * inference->rows, inference->stride, &count))
         return cn_fail(error, CINCH_MEMORY, "rows of %zu values are too large", widest);
     inference->buffers = cn_new(count, sizeof *inference->buffers, error);
     return inference->buffers ? CINCH_OK : CINCH_MEMORY;
@@ -133,7 +138,12 @@ void cn_inference_free(cn_inference *inference)
 
 static float *buffer(const cn_inference *inference, size_t thread, size_t which)
 {
-    return inference->buffers + (thread * 2 + which) * CN_INFERENCE_ROWS * inference->stride;
+    return inference->buffers + (thread * 2 + which) * inference->rows * inference->stride;
+}
+
+size_t cn_inference_rows(const cn_inference *inference)
+{
+    return inference->rows;
 }
 
 float *cn_inference_input(const cn_inference *inference, size_t thread, size_t *stride)

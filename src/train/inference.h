@@ -5,8 +5,6 @@
 
 #include "model/model.h"
 
-enum { CN_INFERENCE_ROWS = 96 };   /* rows of one run at most */
-
 typedef struct cn_inference cn_inference;
 
 /* Plans nodes [first, first + count) of the model for nthread threads, each with its own buffers. */
@@ -14,7 +12,10 @@ cn_inference *cn_inference_new(const cinch_model *model, size_t first, size_t co
                                size_t nthread, cinch_error *error);
 void cn_inference_free(cn_inference *inference);
 
-/* The thread's input buffer, [CN_INFERENCE_ROWS][stride], to fill before a run. */
+/* Rows of one run at most. */
+size_t cn_inference_rows(const cn_inference *inference);
+
+/* The thread's input buffer, [rows][stride], to fill before a run. */
 float *cn_inference_input(const cn_inference *inference, size_t thread, size_t *stride);
 
 /* Runs the thread's first `rows` rows; the result lies in the thread's buffers until its next run. */

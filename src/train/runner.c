@@ -9,7 +9,7 @@
 #include "train/inference.h"
 
 enum { ENCODE, DECODE, RECONSTRUCT, NTASK };
-enum { ROWS_WORTH_THREADS = 4 * CN_INFERENCE_ROWS, SCORED_AT_A_TIME = 8192 };
+enum { ROWS_WORTH_THREADS = 384, SCORED_AT_A_TIME = 8192 };
 
 struct cinch_runner {
     const cinch_model *model;
@@ -99,11 +99,11 @@ struct job {
 static void run_share(void *arg, size_t thread)
 {
     const struct job *job = arg;
-    size_t first, count, stride;
-    cn_threads_share(job->nrow, CN_INFERENCE_ROWS, job->nthread, thread, &first, &count);
+    size_t first, count, stride, most = cn_inference_rows(job->inference);
+    cn_threads_share(job->nrow, most, job->nthread, thread, &first, &count);
     float *input = cn_inference_input(job->inference, thread, &stride);
-    for (size_t end = first + count; first < end; first += CN_INFERENCE_ROWS) {
-        size_t rows = end - first < CN_INFERENCE_ROWS ? end - first : CN_INFERENCE_ROWS;
+    for (size_t end = first + count; first < end; first += most) {
+        size_t rows = end - first < most ? end - first : most;
         cn_data_gather(job->data, job->scale, NULL, job->first + first, rows, stride, sizeof(float), input);
         const float *output = cn_inference_run(job->inference, thread, rows, &stride);
         float *results = job->results + first * job->width;

@@ -17,6 +17,7 @@ static cinch_status split_rows(cinch_trainer *trainer, cinch_error *error)
     double share = cn_recipe_value(trainer->recipe, CN_VALIDATION).number;
     trainer->rows = (size_t)floor((double)n * (1 - share));
     trainer->validation_rows = n - trainer->rows;
+    trainer->checksum = cn_data_checksum(trainer->data, n);
     if (!trainer->rows)
         return cn_fail(error, CINCH_BAD_INPUT, "%s: no rows are left to train on (%zu rows, validation %g)",
                        trainer->data->source, n, share);

@@ -9,6 +9,7 @@ struct cinch_trainer {
     cinch_recipe *recipe;
     const cinch_data *data;
     size_t rows, validation_rows;   /* the first rows train, those after them validate */
+    size_t checksum;                /* of all of them, as they are stored */
     size_t batch, epochs, patience;
     uint64_t seed;
     bool shuffle, keep_best;
