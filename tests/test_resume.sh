@@ -230,14 +230,14 @@ train pictures --train "$data/bytes.npy" --encoder 'dense 4' --epochs 2
 head -c 128 "$data/bytes.npy" > other.npy
 tail -c +129 "$data/bytes.npy" | tr '\000-\177' '\001-\200' >> other.npy
 sed -i "s|^train = .*|train = $PWD/other.npy|" pictures/recipe.ini
-"$CINCH" train --resume pictures --epochs 3 > pictures.said 2>&1
+"$CINCH" train --resume pictures --epochs 3 --quiet > pictures.said 2>&1
 status=$?
 judge "--resume on changed data is refused" "$([ $status = 3 ] || echo "exit $status")$(one_line pictures.said)"
 
 # A checkpoint that is there but cannot be read is no reason to begin anew.
 cp -r whole unread
 rm unread/checkpoint.safetensors && ln -s checkpoint.safetensors unread/checkpoint.safetensors
-"$CINCH" train --resume unread > unread.said 2>&1
+"$CINCH" train --resume unread --quiet > unread.said 2>&1
 status=$?
 judge "--resume with an unreadable checkpoint gives 4" "$([ $status = 4 ] || echo "exit $status")$(
     one_line unread.said)"
