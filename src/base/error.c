@@ -32,7 +32,7 @@ static bool is_shown(unsigned point)
            !(point >= 0x2028 && point <= 0x202e) && !(point >= 0x2066 && point <= 0x2069);
 }
 
-static void escape(const char *source, char *target, size_t room)
+void cn_escape(const char *source, char *target, size_t room)
 {
     const unsigned char *s = (const unsigned char *)source;
     size_t length = 0;
@@ -63,7 +63,7 @@ cinch_status cn_fail(cinch_error *error, cinch_status status, const char *format
     int length = vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     error->status = status;
-    escape(length < 0 ? format : text, error->message, sizeof error->message);
+    cn_escape(length < 0 ? format : text, error->message, sizeof error->message);
     return status;
 }
 
@@ -80,5 +80,5 @@ void cn_fail_prefix(cinch_error *error, const char *format, ...)
         return;
     size_t used = strlen(text);
     snprintf(text + used, sizeof text - used, "%s", error->message);
-    escape(text, error->message, sizeof error->message);
+    cn_escape(text, error->message, sizeof error->message);
 }

@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "report/figure.h"
 #include "train/trainer.h"
 
 /* What a run writes; the figures come with their own names. */
@@ -23,6 +24,7 @@ struct run {
     cinch_recipe *recipe;
     cinch_data *train, *test;      /* test may be NULL */
     cinch_trainer *trainer;
+    cn_pipeline figures;
     int lock;
     size_t every;                  /* checkpoint every so many epochs; 0: auto */
     double next_checkpoint;        /* clock time, for auto */
@@ -152,7 +154,10 @@ static cinch_status read_all(struct run *run, cinch_error *error)
     if (status || (status = read_data(run, CN_TRAIN, &run->train, error)) || (status = read_data(run, CN_TEST, &run->test, error)))
         return status;
     run->trainer = cinch_trainer_new(run->recipe, run->train, error);
-    return run->trainer ? check_test(run, error) : CINCH_FAILED;
+    status = run->trainer ? check_test(run, error) : CINCH_FAILED;
+    if (status)
+        return status;
+    return cn_figures_parse(cn_recipe_text(run->recipe, CN_FIGURES), run->trainer->model, &run->figures, error);
 }
 
 /* ---- Writing --------------------------------------------------------------------------------------------- */
@@ -317,6 +322,21 @@ static cinch_status warn_of_dead_codes(const struct run *run, const cinch_model 
     return status;
 }
 
+/* By the weights that it started from too, for figures of them. */
+static cinch_status draw_figures(const struct run *run, const cinch_model *model, cinch_error *error)
+{
+    if (!run->figures.count)
+        return CINCH_OK;
+    char *start = cn_recipe_path(run->recipe, CN_INIT_FROM, error);
+    if (!start)
+        return CINCH_MEMORY;
+    cn_figures_input input = {.model = model, .init_from = start, .train = run->train, .test = run->test,
+                              .threads = cn_threads_count(run->trainer->threads)};
+    cinch_status status = cn_figures_draw(&run->figures, &input, run->folder, error);
+    cn_free(start);
+    return status;
+}
+
 static void sum_up(const struct run *run, cinch_result *result)
 {
     const cinch_trainer *trainer = run->trainer;
@@ -356,7 +376,8 @@ static cinch_status finish(struct run *run, cinch_result *result, cinch_error *e
     char *path = cn_path_join(run->folder, "model.safetensors", error);
     cinch_status status = model && path ? test_model(run, model, result, error) : CINCH_MEMORY;
     if (!status && !(status = warn_of_dead_codes(run, model, error)) &&
-        !(status = write_text(run, "result.json", result_json(result, error), error)))
+        !(status = write_text(run, "result.json", result_json(result, error), error)) &&
+        !(status = draw_figures(run, model, error)))
         status = cinch_model_save(model, path, error);
     cn_free(path);
     cinch_model_free(model);
@@ -425,6 +446,7 @@ cinch_status cinch_run(const cinch_recipe *recipe, const char *folder, const cin
     }
     /* A call that gave no object said why in error. */
     status = status && error->status ? error->status : status;
+    cn_pipeline_clear(&run.figures);
     cinch_trainer_free(run.trainer);
     cinch_data_free(run.train);
     cinch_data_free(run.test);
