@@ -1,8 +1,10 @@
 /* cinch info: what a file holds. A model as a table of its layers, data by its shape and range. */
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 
@@ -222,14 +224,27 @@ static void json_data(const cinch_data *data)
 
 /* ---- Which of the two ---------------------------------------------------------------------------------- */
 
-/* A safetensors file begins with eight bytes of length and a brace; a folder is a run's; the rest is data. */
+/* A run's, finished or not: what no folder of pictures holds. */
+static bool is_run_folder(const char *path)
+{
+    static const char *const names[] = {"model.safetensors", "recipe.ini", "history.csv"};
+    char inside[PATH_MAX];
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        int length = snprintf(inside, sizeof inside, "%s/%s", path, names[i]);
+        if (length > 0 && (size_t)length < sizeof inside && access(inside, F_OK) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* A safetensors file begins with eight bytes of length and a brace; the rest is data. */
 static bool looks_like_model(const char *path)
 {
     struct stat status;
     if (stat(path, &status) != 0)
         return false;
     if (S_ISDIR(status.st_mode))
-        return true;
+        return is_run_folder(path);
     FILE *file = S_ISREG(status.st_mode) ? fopen(path, "rb") : NULL;
     char head[9] = {0};
     size_t nbytes = file ? fread(head, 1, sizeof head, file) : 0;
@@ -279,9 +294,12 @@ const cn_command cn_command_info = {
     .name = "info",
     .usage = "FILE [--json]",
     .summary = "what a model or a data file holds",
+    .examples = "cinch info run\n"
+                "cinch info flowers.csv\n"
+                "cinch info run --json\n",
     .description =
         "Of a model (or a run folder): its layers, shapes and parameters, code, scaler, history's end.\n"
-        "Of data: shape, type, range, sum, how many values are not finite.",
+        "Of data (a file, or a folder of PNG files): shape, type, range, sum, how many values are not finite.",
     .flags = flags,
     .least_words = 1,
     .most_words = 1,

@@ -124,7 +124,7 @@ static int flock_it(int fd, int operation)
 static const cn_allocator allocator = {allocate, resize, release};
 static const cn_system calls = {.open = open_it, .read = read_it, .write = write_it, .fstat = fstat_it,
                                 .fsync = fsync_it, .close = close_it, .rename = rename_it, .unlink = unlink_it,
-                                .mkdir = mkdir_it, .flock = flock_it};
+                                .mkdir = mkdir_it, .flock = flock_it, .readdir = readdir};
 
 /* ---- What is tried --------------------------------------------------------------------------------------- */
 

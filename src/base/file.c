@@ -1,6 +1,5 @@
 #include "base/file.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -94,7 +93,15 @@ bool cn_file_is_regular(const char *path)
     return look(path, &status) == 0 && S_ISREG(status.st_mode);
 }
 
-static bool is_folder(const char *path)
+bool cn_file_size(const char *path, size_t *nbytes)
+{
+    struct stat status = {0};
+    bool regular = look(path, &status) == 0 && S_ISREG(status.st_mode);
+    *nbytes = regular ? (size_t)status.st_size : 0;
+    return regular;
+}
+
+bool cn_folder_exists(const char *path)
 {
     struct stat status;
     return look(path, &status) == 0 && S_ISDIR(status.st_mode);
@@ -313,17 +320,17 @@ static int make_folder(char *path)
         return 0;
     int number = errno;
     if (number == EEXIST)
-        return is_folder(path) ? 0 : ENOTDIR;
+        return cn_folder_exists(path) ? 0 : ENOTDIR;
     char *slash = strrchr(path, '/');
     if (number != ENOENT || !slash || slash == path)
-        return is_folder(path) ? 0 : number;
+        return cn_folder_exists(path) ? 0 : number;
     *slash = '\0';
     number = make_folder(path);
     *slash = '/';
     if (number != 0 || calls->mkdir(path, 0777) == 0)
         return number;
     number = errno;
-    return is_folder(path) ? 0 : number;
+    return cn_folder_exists(path) ? 0 : number;
 }
 
 cinch_status cn_folder_make(const char *path, cinch_error *error)
@@ -338,6 +345,68 @@ cinch_status cn_folder_make(const char *path, cinch_error *error)
     if (number == ENOTDIR)
         return cn_fail(error, CINCH_IO, "%s: a file is in the way of this folder", path);
     return number == 0 ? CINCH_OK : fail(error, path, "cannot be made", number);
+}
+
+/* The names one after the other, each with its NUL. */
+static int read_names(DIR *folder, cn_text *names, size_t *count)
+{
+    for (;;) {
+        errno = 0;
+        struct dirent *entry = calls->readdir(folder);
+        if (!entry)
+            return errno;
+        if (entry->d_name[0] == '.')
+            continue;
+        cn_text_add_bytes(names, entry->d_name, strlen(entry->d_name) + 1);
+        ++*count;
+    }
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* One block: pointers, then what they point to. */
+static char **sorted_names(const cn_text *text, size_t count, cinch_error *error)
+{
+    char **names = cn_new(count * sizeof *names + text->length, 1, error);
+    if (!names || count == 0)
+        return names;
+    char *at = (char *)(names + count);
+    memcpy(at, text->chars, text->length);
+    for (size_t i = 0; i < count; i++, at += strlen(at) + 1)
+        names[i] = at;
+    qsort(names, count, sizeof *names, compare_names);
+    return names;
+}
+
+static cinch_status list_open(int fd, const char *path, char ***names, size_t *count, cinch_error *error)
+{
+    cn_text text = {0};
+    DIR *folder = fdopendir(fd);
+    int number = folder ? read_names(folder, &text, count) : errno;
+    cinch_status status = CINCH_OK;
+    if (folder)
+        closedir(folder);
+    else
+        calls->close(fd);
+    if (number != 0)
+        status = fail(error, path, "cannot be read", number);
+    else if (text.failed)
+        status = cn_fail(error, CINCH_MEMORY, "%s: out of memory for the names in it", path);
+    else if (!(*names = sorted_names(&text, *count, error)))
+        status = CINCH_MEMORY;
+    cn_text_clear(&text);
+    return status;
+}
+
+cinch_status cn_folder_list(const char *path, char ***names, size_t *count, cinch_error *error)
+{
+    *names = NULL;
+    *count = 0;
+    int fd = open_again(path, O_RDONLY | O_DIRECTORY, 0);
+    return fd < 0 ? fail(error, path, "cannot be opened", errno) : list_open(fd, path, names, count, error);
 }
 
 /* Whether the name is one of the names and .tmp-PID, of a process that no longer lives. */
@@ -462,4 +531,5 @@ static const cn_system standard_system = {
     .unlink = unlink,
     .mkdir = mkdir,
     .flock = flock,
+    .readdir = readdir,
 };

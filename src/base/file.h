@@ -3,6 +3,7 @@
 #ifndef CN_BASE_FILE_H
 #define CN_BASE_FILE_H
 
+#include <dirent.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 
@@ -32,9 +33,15 @@ bool cn_file_is_same(const char *a, const char *b);   /* both are there and are 
 /* CINCH_OK too where there is none. */
 cinch_status cn_file_remove(const char *path, cinch_error *error);
 bool cn_file_is_regular(const char *path); /* neither a folder nor a device nor a pipe */
+/* The bytes of a regular file; false where it is none. */
+bool cn_file_size(const char *path, size_t *nbytes);
+bool cn_folder_exists(const char *path);
 
 /* Makes the folder (and what is missing above it). */
 cinch_status cn_folder_make(const char *path, cinch_error *error);
+/* The names in a folder but the hidden ones (.NAME), sorted by their bytes, as one block. The caller frees it
+ * with cn_free. */
+cinch_status cn_folder_list(const char *path, char ***names, size_t *count, cinch_error *error);
 /* Removes what a killed writer of the files `names` (NULL-terminated) left in the folder: NAME.tmp-PID where no process PID lives. */
 void cn_folder_sweep(const char *path, const char *const *names);
 /* Locks the folder itself (flock on its descriptor); CINCH_FAILED naming the folder where another run
@@ -60,6 +67,7 @@ typedef struct cn_system {
     int (*unlink)(const char *path);
     int (*mkdir)(const char *path, mode_t mode);
     int (*flock)(int fd, int operation);
+    struct dirent *(*readdir)(DIR *folder);
 } cn_system;
 
 void cn_file_use(const cn_system *system);

@@ -511,9 +511,9 @@ enum { FILE_NAME = true, NO_FILE = false, IN_MODEL = true, NOT_IN_MODEL = false 
 
 const cn_recipe_key cn_recipe_keys[CN_NKEY] = {
     [CN_TRAIN] = {"data", TEXT("train", "",
-        "rows to learn from: a file"), FILE_NAME, NOT_IN_MODEL},
+        "rows to learn from: a file, or a folder of PNG files"), FILE_NAME, NOT_IN_MODEL},
     [CN_TEST] = {"data", TEXT("test", "",
-        "rows for the test loss: a file"), FILE_NAME, NOT_IN_MODEL},
+        "rows for the test loss: a file, or a folder of PNG files"), FILE_NAME, NOT_IN_MODEL},
     [CN_COLUMNS] = {"data", TEXT("columns", "",
         "columns to take: names, indices, ranges 0-3"), NO_FILE, IN_MODEL},
     [CN_LABEL] = {"data", TEXT("label", "",

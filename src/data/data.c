@@ -197,8 +197,8 @@ static cinch_status read_label_array(cn_array *labels, const cn_format_options *
 
 static cinch_status load_labels(cn_array *array, const char *path, const char *source, cinch_error *error)
 {
-    cn_format_options options = {.limits = &cn_limits_standard, .source = path, .label = "0", .columns = NULL,
-                                     .missing_is_nan = true};
+    cn_format_options options = {
+        .limits = &cn_limits_standard, .source = path, .label = "0", .missing_is_nan = true};
     cn_array labels;
     cinch_status status = cn_array_read(path, &options, &labels, error);
 
@@ -254,6 +254,7 @@ static cinch_status load_array(const char *path, const cinch_recipe *recipe, con
         options.label = label_file ? NULL : text_or_null(recipe, CN_LABEL);
         options.label_is_optional = !*cn_recipe_text(recipe, CN_TRAIN);
         options.columns = text_or_null(recipe, CN_COLUMNS);
+        options.array = text_or_null(recipe, CN_ARRAY);
         options.missing_is_nan = cn_recipe_value(recipe, CN_MISSING).word == CN_MISSING_MEAN;
     }
     cinch_status status = cn_array_read(path, &options, array, error);

@@ -47,12 +47,12 @@ typedef struct foreign {
 
 static const foreign foreign_files[] = {
     {0, 8, "\x89HDF\r\n\x1a\n", "an HDF5 file, which is not read; save the array as NPY with numpy.save"},
-    {0, 4, "PK\3\4",
-     "a zip file (an npz, or a PyTorch file), which is not read; save the one array as NPY with "
-     "numpy.save"},
     {0, 4, "PK\5\6", "an empty zip file"},
-    {0, 8, "\x89PNG\r\n\x1a\n", "a PNG picture, which is not read; save the pixels as NPY with numpy.save"},
-    {0, 3, "\xff\xd8\xff", "a JPEG picture, which is not read; save the pixels as NPY with numpy.save"},
+    {0, 3, "\xff\xd8\xff", "a JPEG picture, which is not read; save it as PNG"},
+    {0, 4, "GIF8", "a GIF picture, which is not read; save it as PNG"},
+    {0, 4, "II*\0", "a TIFF picture, which is not read; save it as PNG"},
+    {0, 4, "MM\0*", "a TIFF picture, which is not read; save it as PNG"},
+    {8, 4, "WEBP", "a WebP picture, which is not read; save it as PNG"},
     {0, 6,
      "\xfd"
      "7zXZ\0",
@@ -81,13 +81,14 @@ static bool is_safetensors(const unsigned char *head, size_t nbytes)
 static cinch_status refuse(const char *source, const unsigned char *head, size_t nbytes, cinch_error *error)
 {
     return cn_fail(error, CINCH_BAD_INPUT,
-                   "%s: begins with bytes %02x %02x %02x %02x: neither IDX, NPY nor CSV, gzipped or not",
+                   "%s: begins with bytes %02x %02x %02x %02x: neither IDX, NPY, NPZ, PNG nor CSV, "
+                   "gzipped or not",
                    source, head[0], nbytes > 1 ? head[1] : 0, nbytes > 2 ? head[2] : 0,
                    nbytes > 3 ? head[3] : 0);
 }
 
-static cinch_status refuse_foreign(const char *source, const unsigned char *head, size_t nbytes,
-                                   cinch_error *error)
+cinch_status cn_foreign_refuse(const char *source, const unsigned char *head, size_t nbytes,
+                               cinch_error *error)
 {
     if (is_pickle(head, nbytes))
         return cn_fail(
@@ -128,7 +129,7 @@ static const cn_format *choose_format(const unsigned char *head, size_t nbytes, 
     const cn_format *format = find_format(head, nbytes, false);
     if (format != NULL)
         return format;
-    if (refuse_foreign(source, head, nbytes, error) != CINCH_OK)
+    if (cn_foreign_refuse(source, head, nbytes, error) != CINCH_OK)
         return NULL;
     format = find_format(head, nbytes, true);
     if (format == NULL)
@@ -187,6 +188,8 @@ cinch_status cn_array_read(const char *path, const cn_format_options *given, cn_
     memset(array, 0, sizeof *array);
     if (options.source == NULL)
         options.source = strcmp(path, "-") == 0 ? "standard input" : path;
+    if (strcmp(path, "-") != 0 && cn_folder_exists(path))
+        return cn_folder_read(path, &options, array, error);
     cinch_status status = cn_file_read(path, options.limits->file_bytes, &bytes, error);
     if (status == CINCH_OK)
         status = read_bytes(&bytes, &options, array, error);
@@ -205,4 +208,5 @@ const cn_limits cn_limits_standard = {
     .columns = 1000000,
     .file_bytes = (size_t)64 << 30,
     .free_bytes = (size_t)64 << 20,
+    .directory_bytes = (size_t)4 << 20,
 };

@@ -15,9 +15,10 @@ typedef struct cn_limits {
     size_t rank, name_bytes, header_bytes, json_depth, layers, columns;
     size_t file_bytes; /* of a file as stored, and of one inflated */
     size_t free_bytes; /* what may be allocated on a claim alone, beyond the bytes present */
+    size_t directory_bytes; /* of a zip's list of members */
 } cn_limits;
 
-/* 8, 1 KB, 16 MB, 64, 10000, 1 million columns, 64 GiB, 64 MB */
+/* 8, 1 KB, 16 MB, 64, 10000, 1 million columns, 64 GiB, 64 MB, 4 MB */
 extern const cn_limits cn_limits_standard;
 
 /* An array of numbers in native byte order, row-major. */
@@ -46,6 +47,7 @@ typedef struct cn_format_options {
     bool label_is_optional; /* a file without that column is read as it is */
     const char *columns; /* "a,b,3-5": the feature columns of a text table to read; NULL: all but the label */
     bool missing_is_nan; /* else an empty or NA cell is refused */
+    const char *array;   /* an NPZ file's member; NULL: its only one */
 } cn_format_options;
 
 typedef struct cn_format {
@@ -65,11 +67,22 @@ typedef struct cn_format {
 
 extern const cn_format *const cn_formats[]; /* NULL-terminated, made by the build */
 
-/* Reads a file ("-": standard input) of any format in the table, gzipped or not. The first thing that does
- * not fit is said with the file's name; a pickle or an HDF5, zip or PNG file is named as what it is, with
- * what to do. A NULL options->source is the path itself. */
+/* Reads a file ("-": standard input) of any format in the table, gzipped or not, or a folder of pictures. The
+ * first thing that does not fit is said with the file's name; a pickle or an HDF5 file is named as what it
+ * is, with what to do. A NULL options->source is the path itself. */
 cinch_status cn_array_read(const char *path, const cn_format_options *options, cn_array *array,
                            cinch_error *error);
+
+/* A folder's PNG files, one a row, sorted by the bytes of their names: [files][height][width][channels].
+ * Names that end in .png (or .PNG) are rows; pictures of other kinds are refused, all else and what is
+ * hidden is passed over. The first file that is not of the first one's size and kind is refused by name. */
+cinch_status cn_folder_read(const char *path, const cn_format_options *options, cn_array *array,
+                            cinch_error *error);
+
+/* Refuses what is known only to be refused (a pickle, HDF5, JPEG, ...), saying what it is and what to do; OK
+ * where it is none of these. */
+cinch_status cn_foreign_refuse(const char *source, const unsigned char *head, size_t nbytes,
+                               cinch_error *error);
 
 /* gzip, of one member or several (RFC 1952), checksums checked. `head` is what the file begins with once
  * inflated. `inflate` gives a file that claims `claimed` bytes (0: says nothing) whole and refuses one
