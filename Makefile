@@ -12,6 +12,7 @@ MAKEFLAGS += --no-builtin-rules
 
 VARIANT ?= release
 CFLAGS ?= -O2 -g
+PREFIX ?= /usr/local
 VARIANTS := release asan tsan clang fuzz
 ifeq ($(filter $(VARIANT),$(VARIANTS)),)
 $(error no variant "$(VARIANT)"; there are: $(VARIANTS))
@@ -37,10 +38,15 @@ endif
 WARNINGS := -Wall -Wextra -Wconversion -Wshadow $(if $(filter 1,$(WERROR)),-Werror)
 
 # High targets first look for packages, then call make again; the others need the packages now.
-HIGH := help demo check recipes judges sanitize bench fuzz layers format clean
-PACKAGES := zlib jansson libmd
+HIGH := help demo check recipes judges sanitize bench fuzz layers format clean uninstall
+PACKAGES := zlib jansson libmd libpng
+# Late parts: src/FOLDER/late/NAME.c and the packages that it alone links, in an object of its own.
+LATE_PACKAGES_cairo := cairo
+LATE_PACKAGES_zip := libzip
+LATE := $(basename $(notdir $(wildcard src/*/late/*.c)))
+LATE_PACKAGES := $(foreach part,$(LATE),$(LATE_PACKAGES_$(part)))
 ifneq ($(if $(MAKECMDGOALS),$(filter-out $(HIGH),$(MAKECMDGOALS)),all),)
-ifneq ($(shell pkg-config --exists $(PACKAGES) 2>/dev/null && echo found),found)
+ifneq ($(shell pkg-config --exists $(PACKAGES) $(LATE_PACKAGES) 2>/dev/null && echo found),found)
 $(error a package is missing: run scripts/deps build)
 endif
 PACKAGE_CFLAGS := $(shell pkg-config --cflags $(PACKAGES))
@@ -48,7 +54,9 @@ PACKAGE_LIBS := $(shell pkg-config --libs $(PACKAGES))
 endif
 
 INCLUDES = -Iinclude -Isrc -I.
-COMPILE = $(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -pthread $(CFLAGS) $(SANITIZE) $(CPPFLAGS) \
+# The same objects serve the archive and the shared library.
+POSITION := -fPIC -fno-semantic-interposition
+COMPILE = $(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -pthread $(POSITION) $(CFLAGS) $(SANITIZE) $(CPPFLAGS) \
     $(PACKAGE_CFLAGS)
 LINK = $(CC) $(CFLAGS) $(SANITIZE) -pthread $(LDFLAGS) -Wl,--as-needed
 LIBS := $(PACKAGE_LIBS) -lm
@@ -69,6 +77,8 @@ LIBRARY_OBJECTS := $(call objects,$(wildcard src/*/*.c)) $(KINDS:%=$(BUILD)/part
     $(filter-out $(EXTRA_COMMANDS),$(EXTRA))
 COMMAND_OBJECTS := $(call objects,$(wildcard cli/*.c)) $(BUILD)/parts/parts_command.o $(EXTRA_COMMANDS)
 LIBRARY := $(BUILD)/libcinch.a
+LATE_OBJECTS := $(LATE:%=$(BUILD)/late/cinch-%.so)
+LATE_FOLDER := $(PREFIX)/lib/cinch
 
 TEST_HELPERS := $(call objects,$(filter-out $(wildcard tests/test_*.c),$(wildcard tests/*.c)))
 ALL_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/test_*.c))
@@ -81,16 +91,16 @@ PROGRAM_OBJECTS := $(addsuffix .o,$(ALL_TESTS) $(EXAMPLES) $(BENCHES) $(FUZZERS)
 .PHONY: all tests programs help demo check recipes judges sanitize bench fuzz layers format clean FORCE \
     check-run bench-run fuzz-run
 
-all: $(BUILD)/cinch $(LIBRARY)
+all: $(BUILD)/cinch $(LIBRARY) $(LATE_OBJECTS)
 ifeq ($(BUILD),build/release)
-all: build/cinch build/libcinch.a
+all: build/cinch build/libcinch.a $(LATE:%=build/late/cinch-%.so)
 endif
-tests: all $(TESTS)
-programs: tests $(EXAMPLES)
+tests: all $(TESTS) $(BUILD)/tests/late
+programs: tests $(EXAMPLES) $(BUILD)/examples/late
 
 # The tools and the user see the release where one looks first.
-build/cinch build/libcinch.a: build/%: build/release/%
-	$(Q)ln -f $< $@
+build/cinch build/libcinch.a $(LATE:%=build/late/cinch-%.so): build/%: build/release/%
+	$(Q)mkdir -p $(@D) && ln -f $< $@
 
 $(BUILD)/cinch: $(COMMAND_OBJECTS) $(LIBRARY) $(BUILD)/commands.list
 	$(call say,LD $@)
@@ -101,7 +111,22 @@ $(LIBRARY): $(LIBRARY_OBJECTS) $(BUILD)/objects.list
 	$(call say,AR $@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $(LIBRARY_OBJECTS)
 
-$(ALL_TESTS): %: %.o $(TEST_HELPERS) $(LIBRARY)
+# Each is closed in itself: what it needs of Cinch comes through its table's calls.
+$(BUILD)/late/cinch-%.so: $(BUILD)/late/%.o
+	$(call say,LD $@)
+	$(Q)$(LINK) -shared $(if $(SANITIZE),,-Wl,--no-undefined) $< $(shell pkg-config --libs $(LATE_PACKAGES_$*)) -lm -o $@
+
+vpath %.c $(wildcard src/*/late)
+$(BUILD)/late/%.o: %.c $(BUILD)/flags
+	$(call say,CC $<)
+	$(Q)mkdir -p $(@D) && $(COMPILE) $(INCLUDES) -fvisibility=hidden \
+	    $(shell pkg-config --cflags $(LATE_PACKAGES_$*)) -MMD -MP -c $< -o $@
+
+# Late parts are looked for beside the program.
+$(BUILD)/tests/late $(BUILD)/examples/late $(BUILD)/fuzz/late:
+	$(Q)mkdir -p $(@D) && ln -sfn ../late $@
+
+$(ALL_TESTS): %: %.o $(TEST_HELPERS) $(LIBRARY) | $(BUILD)/tests/late $(LATE_OBJECTS)
 	$(call say,LD $@)
 	$(Q)$(LINK) $< $(TEST_HELPERS) $(LIBRARY) $(LIBS) -lcmocka -ldl -o $@
 
@@ -137,6 +162,12 @@ $(patsubst %,$(BUILD)/parts/parts_%.c,$(KINDS) command): $(BUILD)/parts/parts_%.
 $(BUILD)/flags: FORCE
 	@printf '%s\n' '$(FLAGS)' | scripts/rewrite $@
 
+$(BUILD)/late_folder: FORCE
+	@printf '%s\n' '$(LATE_FOLDER)' | scripts/rewrite $@
+
+$(BUILD)/src/base/late.o: $(BUILD)/late_folder
+$(BUILD)/src/base/late.o: CPPFLAGS += -DCN_LATE_FOLDER='"$(LATE_FOLDER)"'
+
 $(BUILD)/objects.list: FORCE
 	@printf '%s\n' $(LIBRARY_OBJECTS) | scripts/rewrite $@
 
@@ -147,14 +178,15 @@ $(BUILD)/commands.list: FORCE
 -include src/math/flags.mk
 $(LIBRARY_OBJECTS): $(wildcard src/math/flags.mk)
 
--include $(patsubst %.o,%.d,$(LIBRARY_OBJECTS) $(COMMAND_OBJECTS) $(PROGRAM_OBJECTS))
+-include $(patsubst %.o,%.d,$(LIBRARY_OBJECTS) $(COMMAND_OBJECTS) $(PROGRAM_OBJECTS) \
+    $(LATE:%=$(BUILD)/late/%.o))
 
 # ---- What is done with it ----------------------------------------------------------------------------------
 
 AGAIN := +@$(MAKE) --no-print-directory
 
 demo:
-	@scripts/deps build
+	@scripts/deps build $$(scripts/mnist > /dev/null || echo fashion)
 	$(AGAIN) all
 	@scripts/demo
 
@@ -193,7 +225,7 @@ fuzz:
 	@scripts/deps build sanitize
 	$(AGAIN) VARIANT=fuzz fuzz-run
 
-fuzz-run: $(FUZZERS)
+fuzz-run: $(FUZZERS) $(LATE_OBJECTS) $(BUILD)/fuzz/late
 	@for fuzzer in $(FUZZERS); do \
 	    mkdir -p $$fuzzer.corpus && $$fuzzer -max_total_time=$(FUZZ_SECONDS) $$fuzzer.corpus || exit 1; \
 	done
@@ -202,7 +234,7 @@ layers:
 	@scripts/layers
 
 format:
-	clang-format -i $(wildcard include/*.h src/*/*.[ch] cli/*.[ch] tests/*.[ch] examples/*.c bench/*.c fuzz/*.c)
+	clang-format -i $(wildcard include/*.h src/*/*.[ch] src/*/late/*.[ch] cli/*.[ch] tests/*.[ch] examples/*.c bench/*.c fuzz/*.c)
 
 clean:
 	rm -rf build
@@ -218,4 +250,52 @@ help:
 	@echo 'make fuzz       FUZZ_SECONDS=30 of libFuzzer on each parser'
 	@echo 'make layers     the graph of the folders'
 	@echo 'make format     clang-format on every source'
+	@echo 'make install    into PREFIX=/usr/local, below DESTDIR; make uninstall takes it away'
 	@echo 'make clean      removes build'
+
+# ---- Installing --------------------------------------------------------------------------------------------
+
+# make install [PREFIX=/usr/local] [DESTDIR=FOLDER]. What is installed is listed once, for both ways.
+SHARED := $(BUILD)/install/libcinch.so.0
+VERSION = $(shell sed -n 's/^\#define CINCH_VERSION "\(.*\)"/\1/p' include/cinch.h)
+BASH_COMPLETION := share/bash-completion/completions/cinch
+ZSH_COMPLETION := share/zsh/site-functions/_cinch
+INSTALLED := $(addprefix $(PREFIX)/,bin/cinch include/cinch.h lib/libcinch.a lib/libcinch.so.0 lib/libcinch.so \
+    lib/pkgconfig/cinch.pc share/man/man1/cinch.1 $(BASH_COMPLETION) $(ZSH_COMPLETION)) \
+    $(LATE:%=$(LATE_FOLDER)/cinch-%.so)
+PLACE := $(DESTDIR)$(PREFIX)
+
+.PHONY: install uninstall
+
+# Of the names in it only those of the public header are seen from outside.
+$(SHARED): $(LIBRARY) scripts/exports
+	$(call say,LD $@)
+	$(Q)mkdir -p $(@D) && $(LINK) -shared -Wl,-soname,$(@F) -Wl,--version-script,scripts/exports -Wl,--no-undefined \
+	    -Wl,--whole-archive $(LIBRARY) -Wl,--no-whole-archive $(LIBS) -o $@
+
+$(BUILD)/install/cinch.1: $(BUILD)/cinch
+	$(Q)mkdir -p $(@D) && $< help --man > $@
+
+$(BUILD)/install/cinch.bash $(BUILD)/install/cinch.zsh: $(BUILD)/install/cinch.%: $(BUILD)/cinch
+	$(Q)mkdir -p $(@D) && $< help --completion $* > $@
+
+$(BUILD)/install/cinch.pc: scripts/pkgconfig include/cinch.h FORCE
+	$(Q)scripts/pkgconfig '$(PREFIX)' '$(VERSION)' '$(PACKAGES)' | scripts/rewrite $@
+
+install: all $(SHARED) $(addprefix $(BUILD)/install/cinch.,1 bash zsh pc)
+	$(Q)install -d $(sort $(dir $(INSTALLED:%=$(DESTDIR)%)))
+	$(Q)install -m 755 $(BUILD)/cinch $(PLACE)/bin/cinch
+	$(Q)install -m 644 include/cinch.h $(PLACE)/include/cinch.h
+	$(Q)install -m 644 $(LIBRARY) $(SHARED) $(PLACE)/lib
+	$(Q)ln -sf $(notdir $(SHARED)) $(PLACE)/lib/libcinch.so
+	$(if $(LATE),$(Q)install -m 644 $(LATE_OBJECTS) $(DESTDIR)$(LATE_FOLDER))
+	$(Q)install -m 644 $(BUILD)/install/cinch.pc $(PLACE)/lib/pkgconfig/cinch.pc
+	$(Q)install -m 644 $(BUILD)/install/cinch.1 $(PLACE)/share/man/man1/cinch.1
+	$(Q)install -m 644 $(BUILD)/install/cinch.bash $(PLACE)/$(BASH_COMPLETION)
+	$(Q)install -m 644 $(BUILD)/install/cinch.zsh $(PLACE)/$(ZSH_COMPLETION)
+	@[ -n '$(DESTDIR)' ] || ldconfig 2> /dev/null || :
+	@echo 'installed in $(PLACE); `cinch help` says how to begin'
+
+uninstall:
+	$(Q)rm -f $(INSTALLED:%=$(DESTDIR)%)
+	$(Q)[ ! -d $(DESTDIR)$(LATE_FOLDER) ] || rmdir $(DESTDIR)$(LATE_FOLDER)

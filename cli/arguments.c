@@ -1,4 +1,4 @@
-/* A command's line of arguments, checked against its table of flags; and that table as help. */
+/* A command's line of arguments, checked against its table of flags. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -183,26 +183,7 @@ bool cn_flag_given(const cn_arguments *arguments, const char *name)
     return cn_flag_value(arguments, name) != NULL;
 }
 
-/* ---- Help ---------------------------------------------------------------------------------------------- */
-
-static void print_flag(const cn_flag *flag, FILE *out)
-{
-    char text[64];
-    int length = flag->letter ? snprintf(text, sizeof text, "-%c, --%s", flag->letter, flag->name)
-                              : snprintf(text, sizeof text, "--%s", flag->name);
-    if (flag->argument && length > 0 && (size_t)length < sizeof text)
-        snprintf(text + length, sizeof text - (size_t)length, " %s", flag->argument);
-    fprintf(out, "  %-22s  %s\n", text, flag->summary);
-}
-
-void cn_help_print(const cn_command *command, FILE *out)
-{
-    fprintf(out, "cinch %s %s\n\n%s\n\nFlags:\n", command->name, command->usage, command->description);
-    for (const cn_flag *flag = command->flags; flag && flag->name; flag++)
-        print_flag(flag, out);
-    for (const cn_flag *flag = cn_common_flags; flag->name; flag++)
-        print_flag(flag, out);
-}
+/* ---- The table ------------------------------------------------------------------------------------------ */
 
 const cn_flag cn_common_flags[] = {
     {"threads", 0, "N", "threads to work with (0: all of the machine's)"},

@@ -42,6 +42,7 @@ typedef struct cn_command {
     const char *name;
     const char *usage;        /* "MODEL DATA [-o OUT]" */
     const char *summary;      /* one line, no full stop */
+    const char *examples;     /* lines to copy, each begun by "cinch" and ended by a line feed; NULL: none */
     const char *description;  /* lines for its help */
     const cn_flag *flags;     /* its own; NULL: none */
     size_t least_words, most_words;
@@ -68,7 +69,25 @@ bool cn_flag_given(const cn_arguments *arguments, const char *name);
  * tables' flags is near and `always` is false. */
 cinch_status cn_flag_unknown(const cn_command *command, const char *name, bool always, cinch_error *error);
 
-void cn_help_print(const cn_command *command, FILE *out);
+/* ---- Help, the manual page, completions: all out of the tables ------------------------------------------- */
+
+void cn_help_overview(FILE *out);
+void cn_help_command(const cn_command *command, FILE *out);
+cinch_status cn_help_topic(const char *topic, FILE *out, cinch_error *error);
+
+/* The whole of cinch.1. */
+cinch_status cn_manual_print(FILE *out, cinch_error *error);
+
+/* The script for a shell, bash or zsh. */
+cinch_status cn_completion_print(const char *shell, FILE *out, cinch_error *error);
+
+/* A text in lines of at most `width` characters, each given to `put` as so many spaces and its characters. What is
+ * too long goes on below its own beginning, in a table below the last column's. */
+typedef void cn_line_put(FILE *out, size_t spaces, const char *chars, size_t length);
+void cn_text_wrap(const char *text, size_t width, cn_line_put *put, FILE *out);
+
+/* The examples of the overview; what follows two spaces and # explains. */
+extern const char cn_help_examples[];
 
 /* ---- Texts --------------------------------------------------------------------------------------------- */
 

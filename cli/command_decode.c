@@ -22,6 +22,7 @@ const cn_command cn_command_decode = {
     .name = "decode",
     .usage = "MODEL CODES [-o OUT]",
     .summary = "codes back to rows",
+    .examples = "cinch decode run codes.npy -o rows.csv\n",
     .description =
         "Writes the row that the decoder makes of each code, as float32 in the units of the training data.\n"
         "MODEL is a model file or a run folder. Without -o: csv on standard output.",

@@ -23,6 +23,8 @@ const cn_command cn_command_encode = {
     .name = "encode",
     .usage = "MODEL DATA [-o OUT]",
     .summary = "rows to codes",
+    .examples = "cinch encode run flowers.csv -o codes.npy\n"
+                "zcat flowers.csv.gz | cinch encode run - | head -n 3\n",
     .description =
         "Writes the code of each row of DATA, as float32. DATA is read as the model's recipe says.\n"
         "MODEL is a model file or a run folder. Without -o: csv on standard output.",

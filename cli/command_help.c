@@ -3,27 +3,12 @@
 
 #include "cli/cli.h"
 
-static void print_overview(void)
-{
-    puts("cinch COMMAND [ARGUMENT]...: trains autoencoders and puts them to use.\n");
-    for (const cn_command *const *command = cn_commands; *command; command++)
-        printf("  %-12s %s\n", (*command)->name, (*command)->summary);
-    puts("\n`cinch help COMMAND` says more of one; `cinch help TOPIC` what a recipe may say:\n"
-         "recipe, layers, activations, decoders, losses, penalties, optimizers, initializers, figures.\n\n"
-         "  cinch train --train data.csv --encoder \"dense 8 relu\" -o run\n"
-         "  cinch encode run data.csv -o codes.npy");
-}
-
 /* What is no topic may be a command mistyped. */
 static cinch_status print_topic(const char *topic, cinch_error *error)
 {
     cinch_error own = {0};
-    char *text = cinch_help_text(topic, &own);
-    if (text) {
-        fputs(text, stdout);
-        cinch_text_free(text);
+    if (cn_help_topic(topic, stdout, &own) == CINCH_OK)
         return CINCH_OK;
-    }
     const char *nearest = cn_command_nearest(topic);
     if (nearest && own.status == CINCH_USAGE)
         return cn_cli_fail(error, CINCH_USAGE, "no command \"%s\"; the nearest is \"%s\"", topic, nearest);
@@ -32,27 +17,37 @@ static cinch_status print_topic(const char *topic, cinch_error *error)
 
 static int run(const cn_arguments *arguments, cinch_error *error)
 {
+    const char *shell = cn_flag_value(arguments, "completion");
+    if (shell)
+        return (int)cn_completion_print(shell, stdout, error);
+    if (cn_flag_given(arguments, "man"))
+        return (int)cn_manual_print(stdout, error);
     if (arguments->nword == 0) {
-        print_overview();
+        cn_help_overview(stdout);
         return CINCH_OK;
     }
-    const char *name = arguments->words[0];
-    const cn_command *command = cn_command_find(name);
+    const cn_command *command = cn_command_find(arguments->words[0]);
     if (!command)
-        return (int)print_topic(name, error);
-    cn_help_print(command, stdout);
-    if (!command->takes_keys)
-        return CINCH_OK;
-    puts("\nEach key of a recipe is a flag too, `epochs = 3` as --epochs 3:\n");
-    return (int)print_topic("recipe", error);
+        return (int)print_topic(arguments->words[0], error);
+    cn_help_command(command, stdout);
+    return CINCH_OK;
 }
+
+static const cn_flag flags[] = {
+    {"man", 0, NULL, "the manual page, as `make install` puts it in its place"},
+    {"completion", 0, "SHELL", "the completions for a shell, bash or zsh"},
+    {NULL, 0, NULL, NULL},
+};
 
 const cn_command cn_command_help = {
     .name = "help",
     .usage = "[COMMAND | TOPIC]",
     .summary = "what a command does, what a recipe may say",
-    .description = "Topics: recipe, layers, activations, decoders, losses, penalties, optimizers, "
-                   "initializers, figures.",
+    .examples = "cinch help train\n"
+                "cinch help layers\n"
+                "source <(cinch help --completion bash)\n",
+    .description = "Without a word it lists the commands and the topics.",
+    .flags = flags,
     .most_words = 1,
     .run = run,
 };

@@ -31,6 +31,8 @@ const cn_command cn_command_reconstruct = {
     .name = "reconstruct",
     .usage = "MODEL DATA [-o OUT]",
     .summary = "rows through the whole model and back",
+    .examples = "cinch reconstruct digits t10k-images-idx3-ubyte.gz -o images.npy\n"
+                "cinch reconstruct run flowers.csv | head -n 3\n",
     .description = "Writes what the model makes of each row of DATA, as float32 in the units and the shape "
                    "of the data.\n"
                    "MODEL is a model file or a run folder. Without -o: csv on standard output.",

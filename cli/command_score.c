@@ -82,6 +82,8 @@ const cn_command cn_command_score = {
     .name = "score",
     .usage = "MODEL DATA [--noise] [-o OUT]",
     .summary = "each row's loss, and their mean",
+    .examples = "cinch score run flowers.csv | sort -g | tail -n 3\n"
+                "cinch score run new.csv -o scores.npy\n",
     .description = "Writes each row's loss without penalties, one a line, on standard output or to OUT, and "
                    "the mean on\n"
                    "standard error. A row that the model reconstructs badly is an unusual one.\n"

@@ -192,6 +192,9 @@ const cn_command cn_command_train = {
     .name = "train",
     .usage = "[RECIPE] [--KEY VALUE]... [-o DIR] | --resume DIR [--epochs N]",
     .summary = "learns a model from rows, as a recipe says",
+    .examples = "cinch train --train flowers.csv --encoder \"dense 2 tanh\" -o run\n"
+                "cinch train recipes/mnist-dense.ini --epochs 10 -o digits\n"
+                "cinch train --resume digits --epochs 20\n",
     .description = "Trains as RECIPE and the flags say and leaves model.safetensors, checkpoint.safetensors, "
                    "history.csv,\n"
                    "recipe.ini and result.json in DIR. Ctrl-C stops with a checkpoint, from which --resume "

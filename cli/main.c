@@ -49,7 +49,7 @@ static int run(const cn_command *command, int argc, char **argv, cinch_error *er
     cn_arguments arguments;
     int code = (int)cn_arguments_parse(command, argc, argv, &arguments, error);
     if (code == CINCH_OK && cn_flag_given(&arguments, "help"))
-        cn_help_print(command, stdout);
+        cn_help_command(command, stdout);
     else if (code == CINCH_OK && use_data_folder(&arguments, error) == CINCH_OK)
         code = command->run(&arguments, error);
     cn_arguments_clear(&arguments);

@@ -1,7 +1,7 @@
 /* Train on rows in memory, watch the epochs, then score rows that the net has never seen: the one that does not
  * fit stands out. Uses the public header alone.
  *
- *     cc -Iinclude examples/anomalies.c build/libcinch.a $(pkg-config --libs zlib jansson libmd) -lm -pthread
+ *     cc examples/anomalies.c $(pkg-config --cflags --libs cinch) -lm
  */
 #include <math.h>
 #include <stdio.h>

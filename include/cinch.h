@@ -90,9 +90,13 @@ void cinch_recipe_free(cinch_recipe *recipe);
 
 typedef struct cinch_data cinch_data;
 
-/* Reads IDX, NPY or CSV, gzipped or not, known by their content; "-" is standard input. Integers keep their type
- * in memory. The recipe's `columns`, `label` and `missing` apply; NULL takes all columns and reads a missing
- * cell as NaN. */
+/* Reads IDX, NPY, NPZ, CSV or PNG, gzipped or not, known by their content, or a folder of PNG files; "-" is
+ * standard input. Integers keep their type in memory. The recipe's `columns`, `label`, `array` and `missing`
+ * apply; NULL takes all columns and reads a missing cell as NaN.
+ *
+ * A PNG file is one row, height x width x channels: 1 where it is grey, 3 where it is in colour or has a palette;
+ * 8 bits, or 16 where it has 16. Values are as stored: alpha is dropped, not blended, gamma left alone. A folder's
+ * rows are its files NAME.png in the order of their names' bytes, all of one size and kind. */
 cinch_data *cinch_data_load(const char *path, const cinch_recipe *recipe, cinch_error *error);
 
 /* Rows in memory: shape.sizes[0] rows, row-major. `new` copies the values; `view` borrows them, which must then
@@ -254,12 +258,32 @@ typedef struct cinch_run_options {
 cinch_status cinch_run(const cinch_recipe *recipe, const char *folder, const cinch_run_options *options,
                        cinch_result *result, cinch_error *error);
 
+/* ---- Figures ----------------------------------------------------------------------------------------------- */
+
+typedef struct cinch_figure_input {
+    const cinch_model *model;
+    const cinch_model *before;   /* the same net with its starting weights; NULL: drawn by the recipe's seed */
+    const cinch_data *data;      /* rows; NULL where the figure draws none */
+    size_t threads;              /* 0: all of the machine's */
+} cinch_figure_input;
+
+/* Draws what a spec like "compare n=10 rows=input,reconstruction" says (`cinch help figures` lists them) to `path`,
+ * whose ending chooses png, svg or pdf ("-": png on standard output). An existing file is replaced only when the
+ * new one is whole. cairo is opened at the first call: CINCH_FAILED where it is not installed. */
+cinch_status cinch_figure_draw(const char *spec, const cinch_figure_input *input, const char *path,
+                               cinch_error *error);
+
 /* ---- Help, from the tables that the parsers use ------------------------------------------------------------ */
 
 /* The text of `cinch help TOPIC`: recipe, layers, activations, decoders, losses, penalties, optimizers,
  * initializers, figures. NULL with an error that names the nearest topic. The caller frees it with cinch_text_free. */
 char *cinch_help_text(const char *topic, cinch_error *error);
 void cinch_text_free(char *text);
+
+/* The names in it, one by one: of a topic the parts ("layers": "dense", ...) or the keys of a recipe; of a key the
+ * words that may begin a value ("scale": "none", ...; "encoder": the layers); of NULL the topics themselves. NULL
+ * past the last, and where there are none. */
+const char *cinch_help_name(const char *topic, size_t index);
 
 #ifdef __cplusplus
 }

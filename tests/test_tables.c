@@ -15,6 +15,7 @@
 #include "base/memory.h"
 #include "model/decoder.h"
 #include "model/initializer.h"
+#include "report/figure.h"
 #include "train/trainer.h"
 
 enum { ROWS = 203, FEATURES = 7 };
@@ -31,6 +32,7 @@ static const struct table tables[] = {
     {"loss", "losses", cn_losses},
     {"penalty", "penalties", cn_penalties},
     {"optimizer", "optimizers", cn_optimizers},
+    {"figure", "figures", cn_figures},
 };
 enum { NTABLE = sizeof tables / sizeof *tables };
 
