@@ -12,8 +12,8 @@ enum { NTABLE = sizeof names / sizeof names[0], TRIALS = 12 };
 static const struct shape {
     size_t rows, in, out;
 } shapes[] = {
-    {200, 784, 32}, {200, 32, 784}, {100, 784, 100}, {100, 100, 784}, {100, 100, 50}, {100, 50, 100},
-    {100, 50, 50},  {1, 784, 32},   {32, 784, 128},
+    {200, 784, 32}, {200, 32, 784}, {100, 784, 100}, {100, 100, 784}, {100, 100, 50},
+    {100, 50, 100}, {100, 50, 50},  {1, 784, 32},    {32, 784, 128},
 };
 
 static double seconds(void)
@@ -56,10 +56,16 @@ static void run_outer(work *job)
     const cn_product *p = &job->product;
     for (size_t panel = 0; panel * CN_PANEL < p->out; panel++)
         for (size_t row = 0; row < p->in; row += CN_TILE_ROWS)
-            job->kernels->outer(&(cn_outer){
-                .rows = p->rows, .a = p->x, .a_stride = p->x_stride, .b = p->y, .b_stride = p->y_stride,
-                .panel = panel, .row = row, .nrow = p->in - row < CN_TILE_ROWS ? p->in - row : CN_TILE_ROWS,
-                .tile = (char *)job->gradient + (panel * p->in + row) * CN_PANEL * job->kernels->real_size});
+            job->kernels->outer(&(cn_outer){.rows = p->rows,
+                                            .a = p->x,
+                                            .a_stride = p->x_stride,
+                                            .b = p->y,
+                                            .b_stride = p->y_stride,
+                                            .panel = panel,
+                                            .row = row,
+                                            .nrow = p->in - row < CN_TILE_ROWS ? p->in - row : CN_TILE_ROWS,
+                                            .tile = (char *)job->gradient + (panel * p->in + row) * CN_PANEL *
+                                                                                job->kernels->real_size});
 }
 
 static void run_transpose(work *job)
@@ -108,11 +114,16 @@ static work prepare(const cn_kernels *kernels, struct shape shape)
     job.matrix.panels = reals(kernels, panels);
     job.matrix.transposed = reals(kernels, cn_round_up(shape.in, CN_PANEL) * shape.out);
     job.gradient = reals(kernels, panels > shape.rows * x_stride ? panels : shape.rows * x_stride);
-    job.product = (cn_product){.rows = shape.rows, .in = shape.in, .out = shape.out,
-                               .x = reals(kernels, shape.rows * x_stride), .x_stride = x_stride,
-                               .panels = job.matrix.panels, .bias = reals(kernels, y_stride),
+    job.product = (cn_product){.rows = shape.rows,
+                               .in = shape.in,
+                               .out = shape.out,
+                               .x = reals(kernels, shape.rows * x_stride),
+                               .x_stride = x_stride,
+                               .panels = job.matrix.panels,
+                               .bias = reals(kernels, y_stride),
                                .activation = CN_LINEAR,
-                               .y = reals(kernels, shape.rows * y_stride), .y_stride = y_stride};
+                               .y = reals(kernels, shape.rows * y_stride),
+                               .y_stride = y_stride};
     return job;
 }
 

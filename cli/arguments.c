@@ -183,7 +183,7 @@ bool cn_flag_given(const cn_arguments *arguments, const char *name)
     return cn_flag_value(arguments, name) != NULL;
 }
 
-/* ---- The table ------------------------------------------------------------------------------------------ */
+/* ---- The table ----------------------------------------------------------------------------------------- */
 
 const cn_flag cn_common_flags[] = {
     {"threads", 0, "N", "threads to work with (0: all of the machine's)"},

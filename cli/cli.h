@@ -14,15 +14,15 @@
 /* ---- Commands and their arguments ---------------------------------------------------------------------- */
 
 typedef struct cn_flag {
-    const char *name;       /* "output": given as --output; NULL ends a table */
-    char letter;            /* 'o': also -o; 0: none */
-    const char *argument;   /* "DIR"; NULL: takes no value */
+    const char *name;     /* "output": given as --output; NULL ends a table */
+    char letter;          /* 'o': also -o; 0: none */
+    const char *argument; /* "DIR"; NULL: takes no value */
     const char *summary;
 } cn_flag;
 
-extern const cn_flag cn_common_flags[];   /* every command's */
+extern const cn_flag cn_common_flags[]; /* every command's */
 
-enum { CN_MAX_FLAGS = 24 };   /* of one command, the common ones included */
+enum { CN_MAX_FLAGS = 24 }; /* of one command, the common ones included */
 
 /* A flag that is in no table: a recipe's key, where the command takes those. value NULL: none was given. */
 typedef struct cn_setting {
@@ -31,8 +31,8 @@ typedef struct cn_setting {
 
 typedef struct cn_arguments {
     const struct cn_command *command;
-    const char *values[CN_MAX_FLAGS];   /* by place: common flags, then the command's; NULL: not given */
-    const char **words;                 /* what is no flag, in order */
+    const char *values[CN_MAX_FLAGS]; /* by place: common flags, then the command's; NULL: not given */
+    const char **words;               /* what is no flag, in order */
     size_t nword;
     cn_setting *settings;
     size_t nsetting;
@@ -40,21 +40,21 @@ typedef struct cn_arguments {
 
 typedef struct cn_command {
     const char *name;
-    const char *usage;        /* "MODEL DATA [-o OUT]" */
-    const char *summary;      /* one line, no full stop */
-    const char *examples;     /* lines to copy, each begun by "cinch" and ended by a line feed; NULL: none */
-    const char *description;  /* lines for its help */
-    const cn_flag *flags;     /* its own; NULL: none */
+    const char *usage;       /* "MODEL DATA [-o OUT]" */
+    const char *summary;     /* one line, no full stop */
+    const char *examples;    /* lines to copy, each begun by "cinch" and ended by a line feed; NULL: none */
+    const char *description; /* lines for its help */
+    const cn_flag *flags;    /* its own; NULL: none */
     size_t least_words, most_words;
-    bool takes_keys;          /* each key of a recipe is a flag too */
+    bool takes_keys; /* each key of a recipe is a flag too */
     /* What fails is recorded in `error`; returns the exit code. */
     int (*run)(const cn_arguments *arguments, cinch_error *error);
 } cn_command;
 
-extern const cn_command *const cn_commands[];   /* NULL-terminated, made by the build */
+extern const cn_command *const cn_commands[]; /* NULL-terminated, made by the build */
 
 const cn_command *cn_command_find(const char *name);
-const char *cn_command_nearest(const char *name);   /* NULL where none is near */
+const char *cn_command_nearest(const char *name); /* NULL where none is near */
 
 /* Checks argv[0..argc) against the command's table. The arguments point into argv; end them with clear. */
 cinch_status cn_arguments_parse(const cn_command *command, int argc, char **argv, cn_arguments *arguments,
@@ -69,7 +69,7 @@ bool cn_flag_given(const cn_arguments *arguments, const char *name);
  * tables' flags is near and `always` is false. */
 cinch_status cn_flag_unknown(const cn_command *command, const char *name, bool always, cinch_error *error);
 
-/* ---- Help, the manual page, completions: all out of the tables ------------------------------------------- */
+/* ---- Help, the manual page, completions: all out of the tables ----------------------------------------- */
 
 void cn_help_overview(FILE *out);
 void cn_help_command(const cn_command *command, FILE *out);
@@ -81,8 +81,8 @@ cinch_status cn_manual_print(FILE *out, cinch_error *error);
 /* The script for a shell, bash or zsh. */
 cinch_status cn_completion_print(const char *shell, FILE *out, cinch_error *error);
 
-/* A text in lines of at most `width` characters, each given to `put` as so many spaces and its characters. What is
- * too long goes on below its own beginning, in a table below the last column's. */
+/* A text in lines of at most `width` characters, each given to `put` as so many spaces and its characters.
+ * What is too long goes on below its own beginning, in a table below the last column's. */
 typedef void cn_line_put(FILE *out, size_t spaces, const char *chars, size_t length);
 void cn_text_wrap(const char *text, size_t width, cn_line_put *put, FILE *out);
 
@@ -109,7 +109,7 @@ size_t cn_shape_values(cinch_shape shape);
 /* JSON on standard output, one call a member; key NULL inside a list. Numbers read back exactly, and are null
  * where they are not finite. */
 typedef struct cn_json {
-    bool more;   /* a member stands before the next one */
+    bool more; /* a member stands before the next one */
 } cn_json;
 
 void cn_json_open(cn_json *json, const char *key, char bracket);
@@ -118,23 +118,25 @@ void cn_json_text(cn_json *json, const char *key, const char *text);
 void cn_json_number(cn_json *json, const char *key, double number);
 void cn_json_count(cn_json *json, const char *key, size_t count);
 void cn_json_shape(cn_json *json, const char *key, cinch_shape shape);
-void cn_json_raw(cn_json *json, const char *key, const char *members);   /* already JSON */
+void cn_json_raw(cn_json *json, const char *key, const char *members); /* already JSON */
 
 /* ---- Models, rows and runs ----------------------------------------------------------------------------- */
 
 /* A model file, or the model of a run folder. */
 cinch_model *cn_model_open(const char *path, cinch_error *error);
 
-/* Rows as the model's recipe says (NULL: as they are), its --columns, --label, --array and --missing changed by
- * the command's flags; a relative path is looked up in the data folder last. */
+/* Rows as the model's recipe says (NULL: as they are), its --columns, --label, --array and --missing
+ * changed by the command's flags; a relative path is looked up in the data folder last. */
 cinch_data *cn_data_open(const cn_arguments *arguments, const char *path, const cinch_model *model,
                          cinch_error *error);
 extern const char *const cn_data_flag_names[];
-#define CN_DATA_FLAGS                                                           \
-    {"columns", 0, "LIST", "features: names, indices, ranges (0-3)"},           \
-    {"label", 0, "COLUMN", "column that is a class, not a feature"},            \
-    {"array", 0, "NAME", "member of a file that holds several"},                \
-    {"missing", 0, "HOW", "what an empty cell means, as the recipe's key"}
+#define CN_DATA_FLAGS                                                                                        \
+    {"columns", 0, "LIST", "features: names, indices, ranges (0-3)"},                                        \
+        {"label", 0, "COLUMN", "column that is a class, not a feature"},                                     \
+        {"array", 0, "NAME", "member of a file that holds several"},                                         \
+    {                                                                                                        \
+        "missing", 0, "HOW", "what an empty cell means, as the recipe's key"                                 \
+    }
 
 /* A runner with --threads threads, or as many as the work is worth. */
 cinch_runner *cn_runner_open(const cn_arguments *arguments, const cinch_model *model, size_t rows,
@@ -150,7 +152,7 @@ typedef cinch_status cn_rows_step(cinch_runner *runner, const cinch_data *data, 
 
 typedef struct cn_rows_job {
     cn_rows_step *step;
-    bool codes;                                                            /* DATA holds codes, not rows */
+    bool codes;                                                             /* DATA holds codes, not rows */
     cinch_shape (*shape)(const cinch_model *model, const cinch_data *data); /* of one result */
 } cn_rows_job;
 
@@ -162,13 +164,13 @@ enum { CN_PIECE_ROWS = 4096 };
 /* What a training says while it goes on: a bar on a terminal, else a line an epoch. */
 typedef struct cn_progress {
     bool quiet, terminal, colour;
-    bool bar;              /* one is on the screen */
+    bool bar; /* one is on the screen */
     size_t log_every;
-    volatile sig_atomic_t *stop;    /* a signal's number once one came */
+    volatile sig_atomic_t *stop; /* a signal's number once one came */
 } cn_progress;
 
 void cn_progress_init(cn_progress *progress, bool quiet, size_t log_every, volatile sig_atomic_t *stop);
-bool cn_progress_show(const cinch_progress *now, void *progress);   /* a cinch_callback */
+bool cn_progress_show(const cinch_progress *now, void *progress); /* a cinch_callback */
 void cn_progress_note(const char *line, void *progress);
 void cn_progress_end(cn_progress *progress);
 

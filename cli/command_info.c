@@ -299,7 +299,8 @@ const cn_command cn_command_info = {
                 "cinch info run --json\n",
     .description =
         "Of a model (or a run folder): its layers, shapes and parameters, code, scaler, history's end.\n"
-        "Of data (a file, or a folder of PNG files): shape, type, range, sum, how many values are not finite.",
+        "Of data (a file, or a folder of PNG files): shape, type, range, sum, how many values are not "
+        "finite.",
     .flags = flags,
     .least_words = 1,
     .most_words = 1,

@@ -1,5 +1,5 @@
-/* `cinch help --completion SHELL`: a script that completes commands, flags and the words of values. The lists in it
- * come from the tables; around them stands what each shell wants. */
+/* `cinch help --completion SHELL`: a script that completes commands, flags and the words of values. The
+ * lists in it come from the tables; around them stands what each shell wants. */
 #include <string.h>
 
 #include "cli/cli.h"
@@ -49,7 +49,8 @@ static void list_flags(const shell_script *shell, FILE *out)
     }
 }
 
-/* The first word of a key's value, for those keys where the tables know it; a decoder may be a pipeline too. */
+/* The first word of a key's value, for those keys where the tables know it; a decoder may be a pipeline
+ * too. */
 static void list_values(const shell_script *shell, FILE *out)
 {
     const char *key;
@@ -80,8 +81,8 @@ static void list_topics(const shell_script *shell, FILE *out)
 }
 
 /* In the order in which the scripts ask for them. */
-static void (*const lists[])(const shell_script *shell, FILE *out) = {list_flags, list_values, list_activations,
-                                                               list_commands, list_topics};
+static void (*const lists[])(const shell_script *shell, FILE *out) = {
+    list_flags, list_values, list_activations, list_commands, list_topics};
 
 cinch_status cn_completion_print(const char *name, FILE *out, cinch_error *error)
 {
@@ -159,7 +160,8 @@ static const char *const bash[] = {
     "        case $name in \"$word\"*) COMPREPLY+=(\"$start$name\") ;; esac\n"
     "    done\n"
     "    case ${COMP_WORDS[COMP_CWORD]} in\n"
-    "    [\\\"\\']*) [ ${#COMPREPLY[@]} != 1 ] || COMPREPLY=(\"${COMPREPLY[0]} \" \"${COMPREPLY[0]} ...\") ;;\n"
+    "    [\\\"\\']*) [ ${#COMPREPLY[@]} != 1 ] || COMPREPLY=(\"${COMPREPLY[0]} \" \"${COMPREPLY[0]} ...\") "
+    ";;\n"
     "    esac\n"
     "}\n"
     "complete -o bashdefault -o default -F _cinch cinch\n",

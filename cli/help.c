@@ -168,8 +168,7 @@ void cn_help_overview(FILE *out)
     print_text(text, out);
 }
 
-const char cn_help_examples[] =
-    "cinch train --train flowers.csv --encoder \"dense 2 tanh\" -o run\n"
-    "cinch info run                             # its layers, its losses\n"
-    "cinch encode run flowers.csv -o codes.npy  # two numbers a row\n"
-    "cinch score run new.csv | sort -g | tail   # the rows that fit worst\n";
+const char cn_help_examples[] = "cinch train --train flowers.csv --encoder \"dense 2 tanh\" -o run\n"
+                                "cinch info run                             # its layers, its losses\n"
+                                "cinch encode run flowers.csv -o codes.npy  # two numbers a row\n"
+                                "cinch score run new.csv | sort -g | tail   # the rows that fit worst\n";

@@ -4,7 +4,7 @@
 
 #include "cli/cli.h"
 
-enum { WIDTH = 72 };   /* 79 less the indentation of a section */
+enum { WIDTH = 72 }; /* 79 less the indentation of a section */
 
 /* Nothing in it is taken for a request or an escape; hyphens stay what can be copied into a shell. */
 static void put_escaped(FILE *out, const char *chars, size_t length)
@@ -13,13 +13,26 @@ static void put_escaped(FILE *out, const char *chars, size_t length)
         fputs("\\&", out);
     for (size_t i = 0; i < length; i++)
         switch (chars[i]) {
-        case '\\': fputs("\\e", out); break;
-        case '-': fputs("\\-", out); break;
-        case '^': fputs("\\(ha", out); break;
-        case '~': fputs("\\(ti", out); break;
-        case '`': fputs("\\(ga", out); break;
-        case '\'': fputs("\\(aq", out); break;
-        default: fputc(chars[i], out);
+        case '\\':
+            fputs("\\e", out);
+            break;
+        case '-':
+            fputs("\\-", out);
+            break;
+        case '^':
+            fputs("\\(ha", out);
+            break;
+        case '~':
+            fputs("\\(ti", out);
+            break;
+        case '`':
+            fputs("\\(ga", out);
+            break;
+        case '\'':
+            fputs("\\(aq", out);
+            break;
+        default:
+            fputc(chars[i], out);
         }
 }
 
@@ -107,11 +120,14 @@ static const char head[] =
     ".SH NAME\ncinch \\- trains autoencoders and puts them to use\n"
     ".SH SYNOPSIS\n.B cinch\n.I COMMAND\n[\\fIARGUMENT\\fR]...\n"
     ".SH DESCRIPTION\n"
-    "An autoencoder learns to squeeze each row of a table, or each image, into a code of a few numbers and to\n"
-    "open it again. The codes are features; what the model gives back is the row, denoised or compressed; how\n"
+    "An autoencoder learns to squeeze each row of a table, or each image, into a code of a few numbers and "
+    "to\n"
+    "open it again. The codes are features; what the model gives back is the row, denoised or compressed; "
+    "how\n"
     "badly it does so is an anomaly score.\n"
     ".PP\n"
-    "Rows and answers go to standard output, everything else to standard error. A model, or the folder of the\n"
+    "Rows and answers go to standard output, everything else to standard error. A model, or the folder of "
+    "the\n"
     "run that made it, comes first, then the data; \\(lq\\-\\(rq is standard input or output.\n";
 
 static const char tail[] =

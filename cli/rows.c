@@ -24,10 +24,12 @@ cinch_model *cn_model_open(const char *path, cinch_error *error)
     if (strcmp(path, "-") == 0 || stat(path, &status) != 0 || !S_ISDIR(status.st_mode))
         return cinch_model_load(path, error);
     char *inside = join(path, "model.safetensors", error);
-    char *checkpoint = inside && access(inside, F_OK) != 0 ? join(path, "checkpoint.safetensors", error) : NULL;
+    char *checkpoint =
+        inside && access(inside, F_OK) != 0 ? join(path, "checkpoint.safetensors", error) : NULL;
     if (checkpoint && access(checkpoint, F_OK) == 0)
-        cn_cli_fail(error, CINCH_IO, "%s: its training is not done: `cinch train --resume %s` goes on, or name %s",
-                    path, path, checkpoint);
+        cn_cli_fail(error, CINCH_IO,
+                    "%s: its training is not done: `cinch train --resume %s` goes on, or name %s", path, path,
+                    checkpoint);
     cinch_model *model = inside ? cinch_model_load(inside, error) : NULL;
     free(checkpoint);
     free(inside);
@@ -218,7 +220,8 @@ static cinch_status run_pieces(const cn_arguments *arguments, const cn_rows_job 
     size_t wanted = cn_shape_values(job->codes ? cinch_model_code(model) : cinch_model_input(model));
     if (cinch_data_features(data) != wanted)
         return cn_cli_fail(error, CINCH_BAD_INPUT, "%s: its rows have %zu values, the model's %s %zu",
-                           arguments->words[1], cinch_data_features(data), job->codes ? "codes" : "rows", wanted);
+                           arguments->words[1], cinch_data_features(data), job->codes ? "codes" : "rows",
+                           wanted);
     cinch_runner *runner = cn_runner_open(arguments, model, rows, error);
     if (!runner)
         return error->status;

@@ -1,5 +1,5 @@
-/* Train on rows in memory, watch the epochs, then score rows that the net has never seen: the one that does not
- * fit stands out. Uses the public header alone.
+/* Train on rows in memory, watch the epochs, then score rows that the net has never seen: the one that
+ * does not fit stands out. Uses the public header alone.
  *
  *     cc examples/anomalies.c $(pkg-config --cflags --libs cinch) -lm
  */
@@ -26,7 +26,7 @@ static bool watch(const cinch_progress *progress, void *user)
     (void)user;
     if (progress->ended && (progress->epoch + 1) % 10 == 0)
         printf("epoch %zu: loss %.6f\n", progress->epoch + 1, progress->loss);
-    return true;   /* false would stop the training here */
+    return true; /* false would stop the training here */
 }
 
 static cinch_recipe *recipe(cinch_error *error)
@@ -44,7 +44,7 @@ static cinch_recipe *recipe(cinch_error *error)
 int main(void)
 {
     static float rows[ROWS][FEATURES];
-    float strange[2][FEATURES] = {{1, 0, 0, 1}, {1, 1, -1, -2}};   /* on the curve, and far from it */
+    float strange[2][FEATURES] = {{1, 0, 0, 1}, {1, 1, -1, -2}}; /* on the curve, and far from it */
     cinch_error error = {0};
     double scores[2] = {0, 0};
 

@@ -1,6 +1,6 @@
-/* Embed a trained model in a program: its file is an array of bytes, whether linked in or read, and no other file
- * is needed. Trains a small model, then prints its layers and what it makes
- * of a row. Uses the public header alone.
+/* Embed a trained model in a program: its file is an array of bytes, whether linked in or read, and no
+ * other file is needed. Trains a small model, then prints its layers and what it makes of a row. Uses the
+ * public header alone.
  *
  *     cc examples/embed.c $(pkg-config --cflags --libs cinch) -lm
  */

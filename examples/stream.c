@@ -1,5 +1,5 @@
-/* Encode a stream row by row: one row's buffer, seen by cinch_data_view, is filled anew for each line of standard
- * input; nothing is allocated between two rows. Uses the public header alone.
+/* Encode a stream row by row: one row's buffer, seen by cinch_data_view, is filled anew for each line of
+ * standard input; nothing is allocated between two rows. Uses the public header alone.
  *
  *     cc examples/stream.c $(pkg-config --cflags --libs cinch) -lm
  *     printf '0.5,0.25,0.75,0.25\n' | ./a.out -      (without an argument it makes a stream of its own)

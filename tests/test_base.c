@@ -782,8 +782,8 @@ static int faulty_flock(int fd, int operation)
 
 /* unlink is left to work: a temporary that cannot be removed cannot be helped. */
 static const cn_system faulty = {
-    faulty_open,  faulty_read,   faulty_write, faulty_fstat, faulty_fsync,
-    faulty_close, faulty_rename, unlink,       faulty_mkdir, faulty_flock, readdir,
+    faulty_open,   faulty_read, faulty_write, faulty_fstat, faulty_fsync, faulty_close,
+    faulty_rename, unlink,      faulty_mkdir, faulty_flock, readdir,
 };
 
 static cinch_status write_then_read(cinch_error *error)

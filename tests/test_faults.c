@@ -1,5 +1,6 @@
-/* Every allocation and every file call made to fail, once and from then on, in what the commands train, train --resume,
- * encode and info do: the right status, one line that says it, nothing leaked, the old model whole. */
+/* Every allocation and every file call made to fail, once and from then on, in what the commands train,
+ * train --resume, encode and info do: the right status, one line that says it, nothing leaked, the old
+ * model whole. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -17,15 +18,15 @@
 #include "base/file.h"
 #include "base/memory.h"
 
-/* ---- Faults ---------------------------------------------------------------------------------------------- */
+/* ---- Faults -------------------------------------------------------------------------------------------- */
 
 enum mode { NEVER, ONCE, FROM_THEN_ON };
 
 static struct {
     enum mode mode;
-    size_t place, count;   /* the call that fails first, the calls so far */
+    size_t place, count; /* the call that fails first, the calls so far */
 } memory_fault, file_fault;
-static long blocks;        /* allocated and not released */
+static long blocks; /* allocated and not released */
 
 static bool fails(enum mode mode, size_t place, size_t call)
 {
@@ -88,7 +89,7 @@ static int fstat_it(int fd, struct stat *status)
 static int fsync_it(int fd)
 {
     (void)fd;
-    return file_fails(EIO) ? -1 : 0;   /* a test needs no disk */
+    return file_fails(EIO) ? -1 : 0; /* a test needs no disk */
 }
 
 /* The descriptor is gone even where close fails. */
@@ -122,19 +123,32 @@ static int flock_it(int fd, int operation)
 }
 
 static const cn_allocator allocator = {allocate, resize, release};
-static const cn_system calls = {.open = open_it, .read = read_it, .write = write_it, .fstat = fstat_it,
-                                .fsync = fsync_it, .close = close_it, .rename = rename_it, .unlink = unlink_it,
-                                .mkdir = mkdir_it, .flock = flock_it, .readdir = readdir};
+static const cn_system calls = {.open = open_it,
+                                .read = read_it,
+                                .write = write_it,
+                                .fstat = fstat_it,
+                                .fsync = fsync_it,
+                                .close = close_it,
+                                .rename = rename_it,
+                                .unlink = unlink_it,
+                                .mkdir = mkdir_it,
+                                .flock = flock_it,
+                                .readdir = readdir};
 
-/* ---- What is tried --------------------------------------------------------------------------------------- */
+/* ---- What is tried ------------------------------------------------------------------------------------- */
 
 static char folder[64], rows_path[80], run_path[80], model_path[120], codes_path[80];
 
 static cinch_status train(cinch_error *error)
 {
     static const char *const settings[][2] = {
-        {"encoder", "dense 4 tanh | dropout 0.1 | dense 2"}, {"epochs", "2"},       {"batch", "16"},
-        {"validation", "0.2"}, {"penalty", "weight_l2 1e-4"}, {"checkpoint", "1"}, {"threads", "2"},
+        {"encoder", "dense 4 tanh | dropout 0.1 | dense 2"},
+        {"epochs", "2"},
+        {"batch", "16"},
+        {"validation", "0.2"},
+        {"penalty", "weight_l2 1e-4"},
+        {"checkpoint", "1"},
+        {"threads", "2"},
     };
     cinch_recipe *recipe = cinch_recipe_new(error);
     cinch_status status = recipe ? cinch_recipe_set(recipe, "train", rows_path, error) : CINCH_MEMORY;
@@ -185,7 +199,7 @@ static cinch_status info(cinch_error *error)
     return error->status;
 }
 
-/* ---- Trying it ------------------------------------------------------------------------------------------- */
+/* ---- Trying it ----------------------------------------------------------------------------------------- */
 
 static void copy_file(const char *from, const char *to)
 {
@@ -256,8 +270,8 @@ static bool try_once(const char *what, cinch_status (*act)(cinch_error *), bool 
         assert_int_equal(status, error.status);
         cinch_status wanted = of_memory ? CINCH_MEMORY : CINCH_IO;
         if (status != wanted)
-            fail_msg("%s, %s call %zu: status %d (%s)", what, of_memory ? "memory" : "file", place, (int)status,
-                     error.message);
+            fail_msg("%s, %s call %zu: status %d (%s)", what, of_memory ? "memory" : "file", place,
+                     (int)status, error.message);
     } else if (met && of_memory && mode == FROM_THEN_ON) {
         fail_msg("%s, memory call %zu: no allocation left, and yet it succeeded", what, place);
     }

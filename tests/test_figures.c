@@ -67,8 +67,7 @@ static cinch_data *make_images(void)
 static cinch_data *make_table(void)
 {
     static const char *const classes[] = {
-        "\"<script>alert(1)</script>\"", "a&amp;b & c", "bad\xff\xfe",
-        "\xe2\x80\xaeturned",
+        "\"<script>alert(1)</script>\"", "a&amp;b & c", "bad\xff\xfe", "\xe2\x80\xaeturned",
         "long long long long long long long long long long long long long name"};
     char *path = cn_copy_text(path_of("<b>&\"rows.csv"), NULL);
     FILE *file = fopen(path, "w");

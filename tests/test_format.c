@@ -439,8 +439,11 @@ static void test_csv(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof csv_cases / sizeof csv_cases[0]; i++) {
         const csv_case *c = &csv_cases[i];
-        cn_format_options options = {.limits = &cn_limits_standard, .source = "file", .label = c->label,
-                                     .columns = c->columns, .missing_is_nan = c->missing_is_nan};
+        cn_format_options options = {.limits = &cn_limits_standard,
+                                     .source = "file",
+                                     .label = c->label,
+                                     .columns = c->columns,
+                                     .missing_is_nan = c->missing_is_nan};
         cn_array array;
         cinch_error error;
         if (parse(&cn_format_csv, c->text, strlen(c->text), &options, &array, &error) != CINCH_OK)
@@ -793,8 +796,11 @@ static const sample samples[] = {
 /* Every length and every value of every byte: refused with a line, or read; never anything else. */
 static void test_damaged(void **state)
 {
-    cn_format_options options = {
-        .limits = &cn_limits_standard, .source = "file", .label = "2", .columns = "0-1", .missing_is_nan = true};
+    cn_format_options options = {.limits = &cn_limits_standard,
+                                 .source = "file",
+                                 .label = "2",
+                                 .columns = "0-1",
+                                 .missing_is_nan = true};
 
     (void)state;
     for (size_t i = 0; i < sizeof samples / sizeof samples[0]; i++) {
@@ -851,8 +857,7 @@ static void write_bytes(const char *path, const void *data, size_t nbytes)
 static cinch_status read_file(const void *data, size_t nbytes, cn_array *array, cinch_error *error)
 {
     char *path = temporary();
-    cn_format_options options = {
-        .limits = &cn_limits_standard, .source = "file", .missing_is_nan = true};
+    cn_format_options options = {.limits = &cn_limits_standard, .source = "file", .missing_is_nan = true};
 
     write_bytes(path, data, nbytes);
     memset(error, 0, sizeof *error);
@@ -1041,8 +1046,11 @@ static void test_found(void **state)
 
 static cinch_status read_everything(const char *csv, const char *npy, const char *tensors, cinch_error *error)
 {
-    cn_format_options options = {
-        .limits = &cn_limits_standard, .source = "file", .label = "kind", .columns = "b,a", .missing_is_nan = true};
+    cn_format_options options = {.limits = &cn_limits_standard,
+                                 .source = "file",
+                                 .label = "kind",
+                                 .columns = "b,a",
+                                 .missing_is_nan = true};
     cn_array array;
     cn_bytes bytes;
     cn_safetensors file;

@@ -1,5 +1,5 @@
-/* Every layer, activation, loss and penalty of the tables: the gradient of the training objective in double against
- * central differences, draws held fixed (they are keyed by seed, epoch and row). */
+/* Every layer, activation, loss and penalty of the tables: the gradient of the training objective in
+ * double against central differences, draws held fixed (they are keyed by seed, epoch and row). */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +13,7 @@
 #include "data/data.h"
 #include "train/plan.h"
 
-enum { ROWS = 37, FEATURES = 7 };   /* two blocks of rows, the second not full */
+enum { ROWS = 37, FEATURES = 7 }; /* two blocks of rows, the second not full */
 static const double step_size = 1e-5, tolerance = 1e-6;
 
 /* A net ready to be differentiated. */
@@ -22,7 +22,7 @@ struct net {
     cn_weights *weights;
     cn_objective objective;
     cn_plan *plan;
-    double *gradients[64];     /* of each parameter, packed as it is */
+    double *gradients[64]; /* of each parameter, packed as it is */
     size_t rows[ROWS];
     cn_step step;
 };
@@ -75,7 +75,8 @@ static void new_net(struct net *net, const char *encoder, const char *decoder, c
     net->plan = cn_plan_new(net->model, net->weights, &net->objective, ROWS, true, &error);
     assert_non_null(net->plan);
     fill_input(net->plan);
-    net->step = (cn_step){.kernels = &cn_kernels_double, .training = true, .seed = 3, .epoch = 2, .epochs = 10};
+    net->step =
+        (cn_step){.kernels = &cn_kernels_double, .training = true, .seed = 3, .epoch = 2, .epochs = 10};
     cinch_recipe_free(recipe);
 }
 
@@ -97,8 +98,8 @@ static double objective(struct net *net)
     cn_plan_pass(net->plan, &net->step, ROWS, 0, ROWS);
     double sum = cn_plan_reconstruction(net->plan, ROWS) + cn_plan_code_penalty(net->plan, ROWS);
     for (size_t t = 0; t < net->weights->ntile; t++)
-        sum += cn_weights_penalty(net->weights, net->model, &net->objective.penalties, &net->weights->tiles[t],
-                                  NULL);
+        sum += cn_weights_penalty(net->weights, net->model, &net->objective.penalties,
+                                  &net->weights->tiles[t], NULL);
     return sum;
 }
 
@@ -159,7 +160,7 @@ static void check(const char *encoder, const char *decoder, const char *loss, co
     free_net(&net);
 }
 
-/* ---- The tables ------------------------------------------------------------------------------------------ */
+/* ---- The tables ---------------------------------------------------------------------------------------- */
 
 static void test_layers(void **state)
 {
@@ -208,9 +209,10 @@ static void test_penalties(void **state)
 static void test_shapes(void **state)
 {
     (void)state;
-    check("dense 1 tanh", "dense 7", "mse", "none");                          /* one unit */
-    check("dense 33 tanh", "mirror sigmoid", "bce", "activity_l1 0.1");       /* wider than the input */
-    check("dense 120 silu | dense 2 gelu", "mirror", "huber", "weight_l1 0.01");   /* more than one tile of rows */
+    check("dense 1 tanh", "dense 7", "mse", "none");                    /* one unit */
+    check("dense 33 tanh", "mirror sigmoid", "bce", "activity_l1 0.1"); /* wider than the input */
+    check("dense 120 silu | dense 2 gelu", "mirror", "huber",
+          "weight_l1 0.01"); /* more than one tile of rows */
     check("dense 6 tanh | dense 5 elu | dense 4 selu", "mirror", "mae", "none");
 }
 

@@ -102,17 +102,28 @@ static guarded buffer_new(const cn_kernels *k, size_t rows, size_t width, size_t
 static double truth(cn_activation activation, double z)
 {
     switch (activation) {
-    case CN_LINEAR: return z;
-    case CN_RELU: return isnan(z) ? z : fmax(z, 0);
-    case CN_LEAKY: return z > 0 ? z : 0.01 * z;
-    case CN_SIGMOID: return z < 0 ? exp(z) / (1 + exp(z)) : 1 / (1 + exp(-z));
-    case CN_TANH: return tanh(z);
-    case CN_ELU: return z > 0 ? z : expm1(z);
-    case CN_SELU: return 1.0507009873554805 * (z > 0 ? z : 1.6732632423543772 * expm1(z));
-    case CN_GELU: return z == -INFINITY ? 0 : 0.5 * z * erfc(-z / sqrt(2));
-    case CN_SILU: return z == -INFINITY ? 0 : z < 0 ? z * exp(z) / (1 + exp(z)) : z / (1 + exp(-z));
-    case CN_SOFTPLUS: return isnan(z) ? z : fmax(z, 0) + log1p(exp(-fabs(z)));
-    case CN_NACTIVATION: break;
+    case CN_LINEAR:
+        return z;
+    case CN_RELU:
+        return isnan(z) ? z : fmax(z, 0);
+    case CN_LEAKY:
+        return z > 0 ? z : 0.01 * z;
+    case CN_SIGMOID:
+        return z < 0 ? exp(z) / (1 + exp(z)) : 1 / (1 + exp(-z));
+    case CN_TANH:
+        return tanh(z);
+    case CN_ELU:
+        return z > 0 ? z : expm1(z);
+    case CN_SELU:
+        return 1.0507009873554805 * (z > 0 ? z : 1.6732632423543772 * expm1(z));
+    case CN_GELU:
+        return z == -INFINITY ? 0 : 0.5 * z * erfc(-z / sqrt(2));
+    case CN_SILU:
+        return z == -INFINITY ? 0 : z < 0 ? z * exp(z) / (1 + exp(z)) : z / (1 + exp(-z));
+    case CN_SOFTPLUS:
+        return isnan(z) ? z : fmax(z, 0) + log1p(exp(-fabs(z)));
+    case CN_NACTIVATION:
+        break;
     }
     fail_msg("an activation without a truth: %d", (int)activation);
     return NAN;
@@ -133,17 +144,47 @@ static double float_ulps(float got, double want)
 
 /* ---- Functions ----------------------------------------------------------------------------------------- */
 
-static float exp_float(float x) { return CN_EXP(x); }
-static float expm1_float(float x) { return CN_EXPM1(x); }
-static float log1p_float(float x) { return CN_LOG1P(x); }
-static float tanh_float(float x) { return CN_TANH(x); }
-static float sigmoid_float(float x) { return CN_SIGMOID(x); }
-static float share_float(float x) { return CN_NORMAL_SHARE(x); }
-static float density_float(float x) { return CN_NORMAL_DENSITY(x); }
+static float exp_float(float x)
+{
+    return CN_EXP(x);
+}
+static float expm1_float(float x)
+{
+    return CN_EXPM1(x);
+}
+static float log1p_float(float x)
+{
+    return CN_LOG1P(x);
+}
+static float tanh_float(float x)
+{
+    return CN_TANH(x);
+}
+static float sigmoid_float(float x)
+{
+    return CN_SIGMOID(x);
+}
+static float share_float(float x)
+{
+    return CN_NORMAL_SHARE(x);
+}
+static float density_float(float x)
+{
+    return CN_NORMAL_DENSITY(x);
+}
 
-static double sigmoid_truth(double x) { return truth(CN_SIGMOID, x); }
-static double share_truth(double x) { return 0.5 * erfc(-x / sqrt(2)); }
-static double density_truth(double x) { return exp(-0.5 * x * x) / sqrt(2 * acos(-1)); }
+static double sigmoid_truth(double x)
+{
+    return truth(CN_SIGMOID, x);
+}
+static double share_truth(double x)
+{
+    return 0.5 * erfc(-x / sqrt(2));
+}
+static double density_truth(double x)
+{
+    return exp(-0.5 * x * x) / sqrt(2 * acos(-1));
+}
 
 static void test_functions_follow_the_library(void **state)
 {
@@ -154,10 +195,13 @@ static void test_functions_follow_the_library(void **state)
         double (*library)(double x);
         double ulps;
     } functions[] = {
-        {"exp", exp_float, exp, 2},           {"expm1", expm1_float, expm1, 4},
-        {"log1p", log1p_float, log1p, 4},     {"tanh", tanh_float, tanh, 4},
+        {"exp", exp_float, exp, 2},
+        {"expm1", expm1_float, expm1, 4},
+        {"log1p", log1p_float, log1p, 4},
+        {"tanh", tanh_float, tanh, 4},
         {"sigmoid", sigmoid_float, sigmoid_truth, 4},
-        {"share", share_float, share_truth, 4}, {"density", density_float, density_truth, 4},
+        {"share", share_float, share_truth, 4},
+        {"density", density_float, density_truth, 4},
     };
     for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++)
         for (uint64_t bits = 0; bits < (uint64_t)1 << 32; bits += 14983) {
@@ -186,9 +230,20 @@ static void test_functions_end_well(void **state)
 /* The expressions themselves in double, f'' too. */
 #define real double
 #define EXPRESSIONS(constant, name, needs_input, equation, f, df, ddf)                                       \
-    static double f_##name(double z) { return (double)(f); }                                                 \
-    static double df_##name(double z, double y) { (void)z, (void)y; return (double)(df); }                   \
-    static double ddf_##name(double z, double y) { (void)z, (void)y; return (double)(ddf); }
+    static double f_##name(double z)                                                                         \
+    {                                                                                                        \
+        return (double)(f);                                                                                  \
+    }                                                                                                        \
+    static double df_##name(double z, double y)                                                              \
+    {                                                                                                        \
+        (void)z, (void)y;                                                                                    \
+        return (double)(df);                                                                                 \
+    }                                                                                                        \
+    static double ddf_##name(double z, double y)                                                             \
+    {                                                                                                        \
+        (void)z, (void)y;                                                                                    \
+        return (double)(ddf);                                                                                \
+    }
 CN_ACTIVATIONS(EXPRESSIONS)
 #undef real
 
@@ -196,8 +251,7 @@ static const struct {
     double (*f)(double z), (*df)(double z, double y), (*ddf)(double z, double y);
 } expressions[] = {
 #define ROW(constant, name, ...) {f_##name, df_##name, ddf_##name},
-    CN_ACTIVATIONS(ROW)
-};
+    CN_ACTIVATIONS(ROW)};
 
 static double slope_truth(cn_activation activation, double z)
 {
@@ -224,8 +278,8 @@ enum { POINTS = 4001 };
 /* From -20 to 20, then what is at the ends of the floats. */
 static double point(size_t i)
 {
-    static const double ends[] = {0, -0.0, INFINITY, -INFINITY, NAN, 88, -88, 104, -104, 1e30, -1e30, 1e-30,
-                                  -1e-30, 1e-42, -1e-42, 15, -15};
+    static const double ends[] = {0,    -0.0,  INFINITY, -INFINITY, NAN,   88,     -88, 104, -104,
+                                  1e30, -1e30, 1e-30,    -1e-30,    1e-42, -1e-42, 15,  -15};
     size_t n = sizeof ends / sizeof ends[0];
     return i < POINTS - n ? (double)(float)(-20 + 40.0 * (double)i / (POINTS - 1 - (double)n))
                           : ends[i - (POINTS - n)];
@@ -260,7 +314,8 @@ static void check_slope(const cn_kernels *k, cn_activation a, double z, double s
 static void test_activations(void **state)
 {
     (void)state;
-    FOR_TABLES(k) {
+    FOR_TABLES(k)
+    {
         guarded z = buffer_new(k, 1, POINTS, 0, 0), y = buffer_new(k, 1, POINTS, 0, 7);
         guarded dz = buffer_new(k, 1, POINTS, 0, 0);
         for (size_t i = 0; i < POINTS; i++)
@@ -289,28 +344,28 @@ static void test_a_slope_meets_its_gradient(void **state)
     (void)state;
     enum { ROWS = 3, WIDTH = 37 };
     FOR_TABLES(k)
-        for (cn_activation a = 0; a < CN_NACTIVATION; a++) {
-            size_t stride = cn_stride(WIDTH);
-            guarded z = buffer_new(k, ROWS, WIDTH, 1, NAN), y = buffer_new(k, ROWS, WIDTH, 2, NAN);
-            guarded dy = buffer_new(k, ROWS, WIDTH, 3, 0), dz = buffer_new(k, ROWS, WIDTH, 4, 0);
-            k->activate(a, ROWS, WIDTH, stride, z.start, y.start);
-            k->activate_backward(a, ROWS, WIDTH, stride, z.start, y.start, dy.start, dz.start);
-            for (size_t i = 0; i < ROWS * stride; i++) {
-                double want = i % stride < WIDTH ? at(k, dy.start, i) * slope_truth(a, at(k, z.start, i)) : 0;
-                assert_true(fabs(at(k, dz.start, i) - want) <= 8 * epsilon(k) + 1e-9);
-            }
-            guarded_free(&z);
-            guarded_free(&y);
-            guarded_free(&dy);
-            guarded_free(&dz);
+    for (cn_activation a = 0; a < CN_NACTIVATION; a++) {
+        size_t stride = cn_stride(WIDTH);
+        guarded z = buffer_new(k, ROWS, WIDTH, 1, NAN), y = buffer_new(k, ROWS, WIDTH, 2, NAN);
+        guarded dy = buffer_new(k, ROWS, WIDTH, 3, 0), dz = buffer_new(k, ROWS, WIDTH, 4, 0);
+        k->activate(a, ROWS, WIDTH, stride, z.start, y.start);
+        k->activate_backward(a, ROWS, WIDTH, stride, z.start, y.start, dy.start, dz.start);
+        for (size_t i = 0; i < ROWS * stride; i++) {
+            double want = i % stride < WIDTH ? at(k, dy.start, i) * slope_truth(a, at(k, z.start, i)) : 0;
+            assert_true(fabs(at(k, dz.start, i) - want) <= 8 * epsilon(k) + 1e-9);
         }
+        guarded_free(&z);
+        guarded_free(&y);
+        guarded_free(&dy);
+        guarded_free(&dz);
+    }
 }
 
 static void test_activation_words(void **state)
 {
     (void)state;
     static const char *const words[] = {"linear", "relu", "leaky", "sigmoid", "tanh",
-                                        "elu", "selu", "gelu", "silu", "softplus"};
+                                        "elu",    "selu", "gelu",  "silu",    "softplus"};
     assert_int_equal(CN_NACTIVATION, 10);
     for (size_t i = 0; i < 10; i++) {
         assert_string_equal(cn_activation_names[i], words[i]);
@@ -359,9 +414,16 @@ static void problem_free(problem *p)
 
 static cn_product product_of(const problem *p, cn_activation activation)
 {
-    return (cn_product){.rows = p->rows, .in = p->in, .out = p->out, .x = p->x.start,
-                        .x_stride = cn_stride(p->in), .panels = p->matrix.panels, .bias = p->bias.start,
-                        .activation = activation, .z = p->z.start, .y = p->y.start,
+    return (cn_product){.rows = p->rows,
+                        .in = p->in,
+                        .out = p->out,
+                        .x = p->x.start,
+                        .x_stride = cn_stride(p->in),
+                        .panels = p->matrix.panels,
+                        .bias = p->bias.start,
+                        .activation = activation,
+                        .z = p->z.start,
+                        .y = p->y.start,
                         .y_stride = cn_stride(p->out)};
 }
 
@@ -393,18 +455,18 @@ static void test_product_follows_the_sum(void **state)
     (void)state;
     size_t turn = 0;
     FOR_TABLES(k)
-        for (size_t a = 0; a < NSIZE; a++)
-            for (size_t b = 0; b < NSIZE; b++)
-                for (size_t c = 0; c < NSIZE; c++) {
-                    if (sizes[a] * sizes[b] * sizes[c] > 60000)
-                        continue;
-                    problem p = problem_new(k, sizes[a], sizes[b], sizes[c]);
-                    cn_activation activation = (cn_activation)(turn++ % CN_NACTIVATION);
-                    cn_product product = product_of(&p, activation);
-                    k->product(&product);
-                    check_product(k, &p, activation);
-                    problem_free(&p);
-                }
+    for (size_t a = 0; a < NSIZE; a++)
+        for (size_t b = 0; b < NSIZE; b++)
+            for (size_t c = 0; c < NSIZE; c++) {
+                if (sizes[a] * sizes[b] * sizes[c] > 60000)
+                    continue;
+                problem p = problem_new(k, sizes[a], sizes[b], sizes[c]);
+                cn_activation activation = (cn_activation)(turn++ % CN_NACTIVATION);
+                cn_product product = product_of(&p, activation);
+                k->product(&product);
+                check_product(k, &p, activation);
+                problem_free(&p);
+            }
 }
 
 static void test_product_in_parts_is_the_same(void **state)
@@ -412,7 +474,8 @@ static void test_product_in_parts_is_the_same(void **state)
     (void)state;
     enum { ROWS = 211, IN = 37, OUT = 50 };
     static const size_t parts[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 32, 100};
-    FOR_TABLES(k) {
+    FOR_TABLES(k)
+    {
         problem p = problem_new(k, ROWS, IN, OUT);
         cn_product whole = product_of(&p, CN_TANH);
         k->product(&whole);
@@ -442,24 +505,24 @@ static void test_nan_comes_through(void **state)
 {
     (void)state;
     FOR_TABLES(k)
-        for (cn_activation a = 0; a < CN_NACTIVATION; a++) {
-            problem p = problem_new(k, 7, 20, 20);
-            set(k, p.panels.start, 3 * CN_PANEL + 2, NAN);   /* element (3, 2) */
-            cn_product product = product_of(&p, a);
-            product.z = NULL;
-            k->product(&product);
-            for (size_t r = 0; r < 7; r++)
-                for (size_t j = 0; j < 20; j++)
-                    assert_true(isnan(at(k, p.y.start, r * cn_stride(20) + j)) == (j == 2));
-            problem_free(&p);
-        }
+    for (cn_activation a = 0; a < CN_NACTIVATION; a++) {
+        problem p = problem_new(k, 7, 20, 20);
+        set(k, p.panels.start, 3 * CN_PANEL + 2, NAN); /* element (3, 2) */
+        cn_product product = product_of(&p, a);
+        product.z = NULL;
+        k->product(&product);
+        for (size_t r = 0; r < 7; r++)
+            for (size_t j = 0; j < 20; j++)
+                assert_true(isnan(at(k, p.y.start, r * cn_stride(20) + j)) == (j == 2));
+        problem_free(&p);
+    }
 }
 
 /* ---- Sums over a batch --------------------------------------------------------------------------------- */
 
 /* The definition: blocks of 32 rows in order; of n blocks, the largest power of two below n and the rest. */
-static double tree(const cn_kernels *k, double (*block)(const cn_kernels *k, const void *user, size_t first,
-                                                        size_t count),
+static double tree(const cn_kernels *k,
+                   double (*block)(const cn_kernels *k, const void *user, size_t first, size_t count),
                    const void *user, size_t first, size_t count)
 {
     if (count <= 32)
@@ -522,14 +585,24 @@ static void check_outer(const cn_kernels *k, size_t rows, size_t in, size_t out)
     for (size_t row = 0; row < in; row += CN_TILE_ROWS) {
         size_t nrow = in - row < CN_TILE_ROWS ? in - row : CN_TILE_ROWS;
         guarded tile = guarded_new(nrow * CN_PANEL * k->real_size);
-        cn_outer outer = {.rows = rows, .a = a.start, .a_stride = cn_stride(in), .b = b.start,
-                          .b_stride = cn_stride(out), .panel = panel, .row = row, .nrow = nrow,
+        cn_outer outer = {.rows = rows,
+                          .a = a.start,
+                          .a_stride = cn_stride(in),
+                          .b = b.start,
+                          .b_stride = cn_stride(out),
+                          .panel = panel,
+                          .row = row,
+                          .nrow = nrow,
                           .tile = tile.start};
         for (int uses = 1; uses <= 2; uses++) {
             outer.accumulate = uses == 2;
             k->outer(&outer);
             for (size_t i = 0; i < nrow * CN_PANEL; i++) {
-                outer_element e = {a.start, b.start, cn_stride(in), cn_stride(out), row + i / CN_PANEL,
+                outer_element e = {a.start,
+                                   b.start,
+                                   cn_stride(in),
+                                   cn_stride(out),
+                                   row + i / CN_PANEL,
                                    panel * CN_PANEL + i % CN_PANEL};
                 double want = uses * tree(k, outer_block, &e, 0, rows);
                 if (at(k, tile.start, i) != want)
@@ -550,9 +623,9 @@ static void test_outer_is_the_tree_of_blocks(void **state)
     static const size_t ins[] = {1, 2, 3, 4, 5, 6, 7, 11, 12, 13, 16, 33, 100};
     static const size_t outs[] = {1, 16, 17, 50};
     FOR_TABLES(k)
-        for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++)
-            for (size_t i = 0; i < sizeof ins / sizeof ins[0]; i++)
-                check_outer(k, rows[r], ins[i], outs[(r + i) % 4]);
+    for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++)
+        for (size_t i = 0; i < sizeof ins / sizeof ins[0]; i++)
+            check_outer(k, rows[r], ins[i], outs[(r + i) % 4]);
 }
 
 static void test_outer_in_parts_is_the_same(void **state)
@@ -560,11 +633,17 @@ static void test_outer_in_parts_is_the_same(void **state)
     (void)state;
     enum { ROWS = 75, IN = 96, OUT = 16 };
     static const size_t parts[] = {1, 5, 6, 7, 12, 16, 32, 48};
-    FOR_TABLES(k) {
+    FOR_TABLES(k)
+    {
         guarded a = buffer_new(k, ROWS, IN, 1, NAN), b = buffer_new(k, ROWS, OUT, 2, 0);
         guarded whole = guarded_new(IN * CN_PANEL * k->real_size), tile = guarded_new(whole.nbytes);
-        cn_outer outer = {.rows = ROWS, .a = a.start, .a_stride = cn_stride(IN), .b = b.start,
-                          .b_stride = cn_stride(OUT), .nrow = IN, .tile = whole.start};
+        cn_outer outer = {.rows = ROWS,
+                          .a = a.start,
+                          .a_stride = cn_stride(IN),
+                          .b = b.start,
+                          .b_stride = cn_stride(OUT),
+                          .nrow = IN,
+                          .tile = whole.start};
         k->outer(&outer);
         for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
             for (outer.row = 0; outer.row < IN; outer.row += parts[i]) {
@@ -597,20 +676,20 @@ static void test_column_sums(void **state)
     (void)state;
     static const size_t rows[] = {1, 32, 33, 100, 230};
     FOR_TABLES(k)
-        for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++)
-            for (size_t s = 0; s < NSIZE; s++) {
-                size_t width = sizes[s], first = width / 3, count = width - first;
-                guarded b = buffer_new(k, rows[r], width, 6, NAN), sums = guarded_new(count * k->real_size);
-                for (int uses = 1; uses <= 2; uses++) {
-                    k->column_sums(rows[r], b.start, cn_stride(width), first, count, uses == 2, sums.start);
-                    for (size_t j = 0; j < count; j++) {
-                        outer_element e = {.b = b.start, .b_stride = cn_stride(width), .j = first + j};
-                        assert_true(at(k, sums.start, j) == uses * tree(k, column_block, &e, 0, rows[r]));
-                    }
+    for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++)
+        for (size_t s = 0; s < NSIZE; s++) {
+            size_t width = sizes[s], first = width / 3, count = width - first;
+            guarded b = buffer_new(k, rows[r], width, 6, NAN), sums = guarded_new(count * k->real_size);
+            for (int uses = 1; uses <= 2; uses++) {
+                k->column_sums(rows[r], b.start, cn_stride(width), first, count, uses == 2, sums.start);
+                for (size_t j = 0; j < count; j++) {
+                    outer_element e = {.b = b.start, .b_stride = cn_stride(width), .j = first + j};
+                    assert_true(at(k, sums.start, j) == uses * tree(k, column_block, &e, 0, rows[r]));
                 }
-                guarded_free(&b);
-                guarded_free(&sums);
             }
+            guarded_free(&b);
+            guarded_free(&sums);
+        }
 }
 
 /* ---- Packing ------------------------------------------------------------------------------------------- */
@@ -629,31 +708,31 @@ static void test_packing(void **state)
 {
     (void)state;
     FOR_TABLES(k)
-        for (size_t a = 0; a < NSIZE; a++)
-            for (size_t b = 0; b < NSIZE; b++) {
-                problem p = problem_new(k, 1, sizes[a], sizes[b]);
-                size_t in = p.in, nreal = cn_round_up(p.out, CN_PANEL) * in;
-                for (size_t i = 0; i < nreal; i++) {
-                    size_t j = i / (in * CN_PANEL) * CN_PANEL + i % CN_PANEL, row = i / CN_PANEL % in;
-                    double want = j < p.out ? (double)((float *)p.weight.start)[j * in + row] : 0;
-                    assert_true(at(k, p.panels.start, i) == want);
-                }
-                check_transposed(k, &p, 1);
-                guarded back = guarded_new(p.weight.nbytes);
-                k->unpack(&p.matrix, back.start);
-                assert_memory_equal(back.start, p.weight.start, p.weight.nbytes);
-                guarded_free(&back);
-                for (size_t i = 0; i < nreal; i++)
-                    set(k, p.panels.start, i, 2 * at(k, p.panels.start, i));
-                for (size_t panel = 0; panel * CN_PANEL < p.out; panel++)
-                    for (size_t row = 0; row < in; row += CN_TILE_ROWS)
-                        k->transpose_tile(&p.matrix, panel, row,
-                                          in - row < CN_TILE_ROWS ? in - row : CN_TILE_ROWS);
-                check_transposed(k, &p, 2);
-                p.matrix.transposed = NULL;
-                k->pack(p.weight.start, &p.matrix);
-                problem_free(&p);
+    for (size_t a = 0; a < NSIZE; a++)
+        for (size_t b = 0; b < NSIZE; b++) {
+            problem p = problem_new(k, 1, sizes[a], sizes[b]);
+            size_t in = p.in, nreal = cn_round_up(p.out, CN_PANEL) * in;
+            for (size_t i = 0; i < nreal; i++) {
+                size_t j = i / (in * CN_PANEL) * CN_PANEL + i % CN_PANEL, row = i / CN_PANEL % in;
+                double want = j < p.out ? (double)((float *)p.weight.start)[j * in + row] : 0;
+                assert_true(at(k, p.panels.start, i) == want);
             }
+            check_transposed(k, &p, 1);
+            guarded back = guarded_new(p.weight.nbytes);
+            k->unpack(&p.matrix, back.start);
+            assert_memory_equal(back.start, p.weight.start, p.weight.nbytes);
+            guarded_free(&back);
+            for (size_t i = 0; i < nreal; i++)
+                set(k, p.panels.start, i, 2 * at(k, p.panels.start, i));
+            for (size_t panel = 0; panel * CN_PANEL < p.out; panel++)
+                for (size_t row = 0; row < in; row += CN_TILE_ROWS)
+                    k->transpose_tile(&p.matrix, panel, row,
+                                      in - row < CN_TILE_ROWS ? in - row : CN_TILE_ROWS);
+            check_transposed(k, &p, 2);
+            p.matrix.transposed = NULL;
+            k->pack(p.weight.start, &p.matrix);
+            problem_free(&p);
+        }
 }
 
 static void test_floats_there_and_back(void **state)
@@ -662,7 +741,8 @@ static void test_floats_there_and_back(void **state)
     float floats[37], back[37];
     for (size_t i = 0; i < 37; i++)
         floats[i] = (float)noise(i);
-    FOR_TABLES(k) {
+    FOR_TABLES(k)
+    {
         guarded reals = guarded_new(37 * k->real_size);
         k->from_float(floats, reals.start, 37);
         for (size_t i = 0; i < 37; i++)
@@ -681,7 +761,10 @@ static void test_floats_there_and_back(void **state)
 CN_LOSS_ROWS(VALUE, SLOPE)
 
 enum { RATE, MOMENTUM };
-#define UPDATE(c, p, g, a, b) a = c[MOMENTUM] * a - c[RATE] * g; b += g * g; p += a / (CN_SQRT(b) + 1)
+#define UPDATE(c, p, g, a, b)                                                                                \
+    a = c[MOMENTUM] * a - c[RATE] * g;                                                                       \
+    b += g * g;                                                                                              \
+    p += a / (CN_SQRT(b) + 1)
 CN_UPDATE(UPDATE)
 
 static void test_loss_rows(void **state)

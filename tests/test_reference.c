@@ -30,7 +30,7 @@ static const double EPOCH_LIMIT = 1e-3, MEDIAN_LIMIT = 1e-5, WEIGHT_LIMIT = 1e-4
 enum { MAX_RUNS = 100, MAX_EPOCHS = 100, MAX_PATH = 1024 };
 
 /* What this library trains of the golden runs; the others wait for their layers. */
-static const char *const golden_runs[] = { "dense-adadelta", "deep-adam", "stacked-sgd", "sparse-l1" };
+static const char *const golden_runs[] = {"dense-adadelta", "deep-adam", "stacked-sgd", "sparse-l1"};
 enum { GOLDEN_RUNS = sizeof golden_runs / sizeof golden_runs[0] };
 
 typedef struct run {
@@ -125,7 +125,7 @@ static void read_tensors(const char *folder, tensors *read)
     memcpy(&length, read->bytes, sizeof length);
     assert_true(length > 0 && length < read->nbytes - 8);
     read->floats = read->bytes + 8 + length;
-    read->bytes[8 + length - 1] = '\0';   /* the last brace or a blank */
+    read->bytes[8 + length - 1] = '\0'; /* the last brace or a blank */
     read->header = read->bytes + 8;
 }
 
@@ -233,7 +233,7 @@ static void follow_run(void **state)
 {
     const run *followed = *state;
     char path[2 * MAX_PATH];
-    cinch_error error = { 0 };
+    cinch_error error = {0};
     curve expected;
     read_curve(followed->folder, &expected);
 
@@ -306,7 +306,7 @@ static void skip_golden(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[MAX_RUNS + 1] = { cmocka_unit_test(list_is_whole) };
+    struct CMUnitTest tests[MAX_RUNS + 1] = {cmocka_unit_test(list_is_whole)};
     const char *golden = getenv("CINCH_GOLDEN");
     list_reference_runs(SOURCE_DIR "/tests/reference");
     for (size_t i = 0; i < GOLDEN_RUNS; i++)

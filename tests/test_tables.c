@@ -1,6 +1,6 @@
-/* What holds for everything that is registered, whatever it is: its example parses and prints back, a wrong option is
- * refused by name, help shows it; every layer at inference is its lowered self and survives its file; every optimizer
- * goes on from a checkpoint to the same bits. */
+/* What holds for everything that is registered, whatever it is: its example parses and prints back, a
+ * wrong option is refused by name, help shows it; every layer at inference is its lowered self and
+ * survives its file; every optimizer goes on from a checkpoint to the same bits. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -41,7 +41,7 @@ static const cn_part *const *parts_of(const struct table *table)
     return table->parts;
 }
 
-/* ---- The notation ---------------------------------------------------------------------------------------- */
+/* ---- The notation -------------------------------------------------------------------------------------- */
 
 static void test_examples(void **state)
 {
@@ -58,7 +58,8 @@ static void test_examples(void **state)
             cn_text text = {0}, again = {0};
             cn_spec_print(&spec, &text);
             cn_spec_clear(&spec);
-            assert_int_equal(cn_spec_parse(text.chars, tables[t].kind, parts_of(&tables[t]), &spec, &error), 0);
+            assert_int_equal(cn_spec_parse(text.chars, tables[t].kind, parts_of(&tables[t]), &spec, &error),
+                             0);
             cn_spec_print(&spec, &again);
             assert_string_equal(text.chars, again.chars);
             cn_spec_clear(&spec);
@@ -100,7 +101,7 @@ static void test_help(void **state)
     }
 }
 
-/* ---- Nets ------------------------------------------------------------------------------------------------ */
+/* ---- Nets ---------------------------------------------------------------------------------------------- */
 
 static void set(cinch_recipe *recipe, const char *key, const char *value)
 {
@@ -168,7 +169,8 @@ static void reconstruct(const cinch_model *model, const cinch_data *data, float 
     cinch_runner_free(runner);
 }
 
-/* The lowered program's rows against the layers' own forward passes: by their losses, which score takes from the layers. */
+/* The lowered program's rows against the layers' own forward passes: by their losses, which score takes
+ * from the layers. */
 static void check_lowered(const char *layer, const cinch_model *model, const cinch_data *data,
                           float rows[ROWS][FEATURES])
 {
@@ -222,7 +224,7 @@ static void test_layers(void **state)
     cinch_data_free(data);
 }
 
-/* ---- Checkpoints ----------------------------------------------------------------------------------------- */
+/* ---- Checkpoints --------------------------------------------------------------------------------------- */
 
 static bool stop_after_first(const cinch_progress *progress, void *user)
 {
@@ -269,7 +271,7 @@ static void test_optimizers(void **state)
     cinch_data_free(data);
 }
 
-/* ---- Initializers ---------------------------------------------------------------------------------------- */
+/* ---- Initializers -------------------------------------------------------------------------------------- */
 
 /* The drawn weights have the deviation that the width says: width for normal, width/sqrt(3) for uniform. */
 static void test_initializers(void **state)
@@ -283,7 +285,8 @@ static void test_initializers(void **state)
         cinch_model *model = cn_model_new(recipe, cn_shape_flat(200), SIZE_MAX, NULL);
         assert_int_equal(cn_model_init(model, "", NULL), CINCH_OK);
         assert_int_equal(cn_spec_parse((*initializer)->part.example, "initializer",
-                                       (const cn_part *const *)cn_initializers, &spec, NULL), CINCH_OK);
+                                       (const cn_part *const *)cn_initializers, &spec, NULL),
+                         CINCH_OK);
         double width = (*initializer)->width(&spec, 200, 300), sum = 0, squares = 0, largest = 0;
         const cn_parameter *weight = &model->parameters[0];
         for (size_t i = 0; i < weight->count; i++) {
@@ -306,8 +309,9 @@ static void test_initializers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_examples), cmocka_unit_test(test_wrong_options), cmocka_unit_test(test_help),
-        cmocka_unit_test(test_layers),   cmocka_unit_test(test_optimizers),    cmocka_unit_test(test_initializers),
+        cmocka_unit_test(test_examples),   cmocka_unit_test(test_wrong_options),
+        cmocka_unit_test(test_help),       cmocka_unit_test(test_layers),
+        cmocka_unit_test(test_optimizers), cmocka_unit_test(test_initializers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

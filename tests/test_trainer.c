@@ -1,5 +1,5 @@
-/* The trainer as a program that links the library meets it: refused restores, runs that go on, results that belong
- * together, and a host that has its own jansson values. */
+/* The trainer as a program that links the library meets it: refused restores, runs that go on, results
+ * that belong together, and a host that has its own jansson values. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -114,9 +114,12 @@ static void test_results(void **state)
     cinch_result result;
     cinch_data *data = new_rows(ROWS);
     assert_int_equal(cinch_data_save(data, rows_path, false, &error), CINCH_OK);
-    cinch_recipe *recipe = new_recipe((const char *const[][2]){{"train", rows_path}, {"validation", "0.2"},
-                                                              {"keep", "last"}, {"epochs", "12"},
-                                                              {"optimizer", "sgd lr=0.5 momentum=0.9"}}, 5);
+    cinch_recipe *recipe = new_recipe((const char *const[][2]){{"train", rows_path},
+                                                               {"validation", "0.2"},
+                                                               {"keep", "last"},
+                                                               {"epochs", "12"},
+                                                               {"optimizer", "sgd lr=0.5 momentum=0.9"}},
+                                      5);
     if (cinch_run(recipe, run_folder, NULL, &result, &error))
         fail_msg("%s", error.message);
     char path[96], line[256], last[256] = "";
@@ -198,10 +201,8 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_refused_restores),
-        cmocka_unit_test(test_going_on),
-        cmocka_unit_test(test_results),
-        cmocka_unit_test(test_statuses),
+        cmocka_unit_test(test_refused_restores),  cmocka_unit_test(test_going_on),
+        cmocka_unit_test(test_results),           cmocka_unit_test(test_statuses),
         cmocka_unit_test(test_host_with_jansson),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

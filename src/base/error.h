@@ -15,8 +15,8 @@
  * \xHH; what does not fit is cut at its end. */
 cinch_status cn_fail(cinch_error *error, cinch_status status, const char *format, ...) CN_PRINTF(3, 4);
 
-/* A text as it may be shown: what is not printable UTF-8, and marks that reorder or break a line, as \xHH; cut
- * where `room` ends. */
+/* A text as it may be shown: what is not printable UTF-8, and marks that reorder or break a line, as \xHH;
+ * cut where `room` ends. */
 void cn_escape(const char *source, char *target, size_t room);
 
 /* Puts "prefix" before a recorded message: "run/recipe.ini:7: " + what a parser said. */

@@ -78,7 +78,8 @@ bool cn_file_is_missing(const char *path)
 bool cn_file_is_same(const char *a, const char *b)
 {
     struct stat one, other;
-    return look(a, &one) == 0 && look(b, &other) == 0 && one.st_dev == other.st_dev && one.st_ino == other.st_ino;
+    return look(a, &one) == 0 && look(b, &other) == 0 && one.st_dev == other.st_dev &&
+           one.st_ino == other.st_ino;
 }
 
 cinch_status cn_file_remove(const char *path, cinch_error *error)

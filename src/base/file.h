@@ -27,9 +27,9 @@ void cn_bytes_clear(cn_bytes *bytes);
 cinch_status cn_file_write(const char *path, const cn_bytes *pieces, size_t npiece, cinch_error *error);
 cinch_status cn_file_write_text(const char *path, const char *text, cinch_error *error);
 
-bool cn_file_exists(const char *path);     /* anything, a folder too */
-bool cn_file_is_missing(const char *path);  /* nothing is there, for certain */
-bool cn_file_is_same(const char *a, const char *b);   /* both are there and are one file */
+bool cn_file_exists(const char *path);              /* anything, a folder too */
+bool cn_file_is_missing(const char *path);          /* nothing is there, for certain */
+bool cn_file_is_same(const char *a, const char *b); /* both are there and are one file */
 /* CINCH_OK too where there is none. */
 cinch_status cn_file_remove(const char *path, cinch_error *error);
 bool cn_file_is_regular(const char *path); /* neither a folder nor a device nor a pipe */
@@ -42,7 +42,8 @@ cinch_status cn_folder_make(const char *path, cinch_error *error);
 /* The names in a folder but the hidden ones (.NAME), sorted by their bytes, as one block. The caller frees it
  * with cn_free. */
 cinch_status cn_folder_list(const char *path, char ***names, size_t *count, cinch_error *error);
-/* Removes what a killed writer of the files `names` (NULL-terminated) left in the folder: NAME.tmp-PID where no process PID lives. */
+/* Removes what a killed writer of the files `names` (NULL-terminated) left in the folder: NAME.tmp-PID
+ * where no process PID lives. */
 void cn_folder_sweep(const char *path, const char *const *names);
 /* Locks the folder itself (flock on its descriptor); CINCH_FAILED naming the folder where another run
  * holds it. -1 is no lock. */

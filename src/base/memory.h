@@ -11,9 +11,8 @@ enum { CN_ALIGNMENT = 64 };
  * valid pointer. */
 void *cn_new(size_t count, size_t size, cinch_error *error);
 
-/* Grows or shrinks what cn_new gave, keeping min(old, new) bytes; new bytes are not zeroed. memory NULL: a new block, not
- * zeroed. NULL leaves
- * the old. */
+/* Grows or shrinks what cn_new gave, keeping min(old, new) bytes; new bytes are not zeroed. memory NULL: a
+ * new block, not zeroed. NULL leaves the old. */
 void *cn_resize(void *memory, size_t count, size_t size, cinch_error *error);
 
 char *cn_copy_text(const char *text, cinch_error *error);

@@ -55,8 +55,9 @@ const char *cn_recipe_text(const cinch_recipe *recipe, cn_key key);
 cn_value cn_recipe_value(const cinch_recipe *recipe, cn_key key);
 bool cn_recipe_is_set(const cinch_recipe *recipe, cn_key key);
 
-/* Says of an error in a key's text which key it was, and in which file; where the text came from a file (or is missing in it), the file is at
- * fault and not the caller: CINCH_USAGE becomes CINCH_BAD_INPUT. Returns the status; CINCH_OK stays. */
+/* Says of an error in a key's text which key it was, and in which file; where the text came from a file
+ * (or is missing in it), the file is at fault and not the caller: CINCH_USAGE becomes CINCH_BAD_INPUT.
+ * Returns the status; CINCH_OK stays. */
 cinch_status cn_recipe_blame(const cinch_recipe *recipe, cn_key key, cinch_status status, cinch_error *error);
 
 /* Reads INI text; `folder` is where its relative paths are looked up first (NULL: nowhere, as in a model's

@@ -394,8 +394,8 @@ cinch_status cn_data_refuse(const cinch_data *data, size_t row, size_t feature, 
 
     cn_data_feature(data, feature, name);
     if (data->array.first_line != 0)
-        return cn_fail(error, CINCH_BAD_INPUT, "%s:%zu: %s %s", data->source, data->array.first_line + row, name,
-                       what);
+        return cn_fail(error, CINCH_BAD_INPUT, "%s:%zu: %s %s", data->source, data->array.first_line + row,
+                       name, what);
     return cn_fail(error, CINCH_BAD_INPUT, "%s: row %zu, %s %s", data->source, row, name, what);
 }
 

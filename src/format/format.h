@@ -13,8 +13,8 @@
 /* What a file may ask for at most. One struct, so that a flag can loosen a limit and a file never can. */
 typedef struct cn_limits {
     size_t rank, name_bytes, header_bytes, json_depth, layers, columns;
-    size_t file_bytes; /* of a file as stored, and of one inflated */
-    size_t free_bytes; /* what may be allocated on a claim alone, beyond the bytes present */
+    size_t file_bytes;      /* of a file as stored, and of one inflated */
+    size_t free_bytes;      /* what may be allocated on a claim alone, beyond the bytes present */
     size_t directory_bytes; /* of a zip's list of members */
 } cn_limits;
 

@@ -453,8 +453,9 @@ static cinch_status refuse_cell(const csv_table *table, const csv_cell *cell, si
     if (has_decimal_comma(cell))
         return cn_fail(error, CINCH_BAD_INPUT, "%s:%zu: %s: \"%s\" has a decimal comma; write decimal points",
                        source, line, where, text);
-    return cn_fail(error, CINCH_BAD_INPUT, "%s:%zu: %s: \"%s%s\" is not a number (see --missing, --columns and --label)",
-                   source, line, where, text, whole ? "" : "...");
+    return cn_fail(error, CINCH_BAD_INPUT,
+                   "%s:%zu: %s: \"%s%s\" is not a number (see --missing, --columns and --label)", source,
+                   line, where, text, whole ? "" : "...");
 }
 
 static cinch_status take_number(const csv_table *table, const csv_cell *cell, size_t line, size_t column,

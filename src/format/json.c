@@ -83,8 +83,8 @@ void cn_json_free(json_t *root)
     return_jansson();
 }
 
-/* The deepest nesting and the memory that the values cost (counted by opened brackets and commas), strings left
- * out. An array's value is a number or so, an object's a pair and what it holds. */
+/* The deepest nesting and the memory that the values cost (counted by opened brackets and commas), strings
+ * left out. An array's value is a number or so, an object's a pair and what it holds. */
 static void measure(const char *chars, size_t length, size_t *deepest, size_t *cost)
 {
     enum { MOST_DEPTH = 64 };
@@ -125,8 +125,8 @@ cinch_status cn_json_parse(const char *chars, size_t length, size_t present, con
         return cn_fail(error, CINCH_BAD_INPUT, "%s: JSON is nested %zu levels deep; at most %zu are read",
                        source, depth, limits->json_depth);
     if (cost > limits->free_bytes + present)
-        return cn_fail(error, CINCH_BAD_INPUT, "%s: JSON of so many values is too much for a file of %zu bytes",
-                       source, present);
+        return cn_fail(error, CINCH_BAD_INPUT,
+                       "%s: JSON of so many values is too much for a file of %zu bytes", source, present);
 
     borrow_jansson();
     parsed = NULL;

@@ -110,8 +110,8 @@ cinch_status cn_columns_find(const cn_columns *columns, const char *text, size_t
     return status;
 }
 
-cinch_status cn_columns_find_label(const cn_columns *columns, const cn_format_options *options, size_t *column,
-                                   cinch_error *error)
+cinch_status cn_columns_find_label(const cn_columns *columns, const cn_format_options *options,
+                                   size_t *column, cinch_error *error)
 {
     bool optional = options->label_is_optional;
     *column = columns->count;

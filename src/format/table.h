@@ -16,8 +16,8 @@ typedef struct cn_columns {
 cinch_status cn_columns_find(const cn_columns *columns, const char *text, size_t *column, cinch_error *error);
 
 /* The options' label among them; the number of columns where there is none. */
-cinch_status cn_columns_find_label(const cn_columns *columns, const cn_format_options *options, size_t *column,
-                                   cinch_error *error);
+cinch_status cn_columns_find_label(const cn_columns *columns, const cn_format_options *options,
+                                   size_t *column, cinch_error *error);
 
 /* The columns of a list like "a,b,3-5", in its order, none twice. The caller frees *chosen with cn_free. */
 cinch_status cn_columns_choose(const cn_columns *columns, const char *list, size_t **chosen, size_t *nchosen,

@@ -19,46 +19,36 @@
 #define CN_SELU_ALPHA 1.6732632423543772848170429916717
 
 #define CN_ACTIVATIONS(X)                                                                                    \
-    X(LINEAR, linear, false, "y = z",                                                                        \
-      z,                                                                                                     \
-      1,                                                                                                     \
-      0)                                                                                                     \
-    X(RELU, relu, false, "y = max(z, 0)",                                                                    \
-      z <= 0 ? 0 : z,                                                                                        \
-      y <= 0 ? 0 : 1,                                                                                        \
-      0)                                                                                                     \
-    X(LEAKY, leaky, false, "y = z where z > 0, else 0.01 z",                                                 \
-      z > 0 ? z : (real)0.01 * z,                                                                            \
-      y > 0 ? 1 : (real)0.01,                                                                                \
-      0)                                                                                                     \
-    X(SIGMOID, sigmoid, false, "y = 1 / (1 + e^-z)",                                                         \
-      CN_SIGMOID(z),                                                                                         \
-      y * (1 - y),                                                                                           \
-      y * (1 - y) * (1 - 2 * y))                                                                             \
-    X(TANH, tanh, false, "y = tanh(z)",                                                                      \
-      CN_TANH(z),                                                                                            \
-      (1 - y) * (1 + y),                                                                                     \
-      -2 * y * (1 - y) * (1 + y))                                                                            \
-    X(ELU, elu, false, "y = z where z > 0, else e^z - 1",                                                    \
-      z > 0 ? z : CN_EXPM1_NEGATIVE(z),                                                                      \
-      y > 0 ? 1 : y + 1,                                                                                     \
-      y > 0 ? 0 : y + 1)                                                                                     \
+    X(LINEAR, linear, false, "y = z", z, 1, 0)                                                               \
+    X(RELU, relu, false, "y = max(z, 0)", z <= 0 ? 0 : z, y <= 0 ? 0 : 1, 0)                                 \
+    X(LEAKY, leaky, false, "y = z where z > 0, else 0.01 z", z > 0 ? z : (real)0.01 * z,                     \
+      y > 0 ? 1 : (real)0.01, 0)                                                                             \
+    X(SIGMOID, sigmoid, false, "y = 1 / (1 + e^-z)", CN_SIGMOID(z), y *(1 - y), y *(1 - y) * (1 - 2 * y))    \
+    X(TANH, tanh, false, "y = tanh(z)", CN_TANH(z), (1 - y) * (1 + y), -2 * y * (1 - y) * (1 + y))           \
+    X(ELU, elu, false, "y = z where z > 0, else e^z - 1", z > 0 ? z : CN_EXPM1_NEGATIVE(z),                  \
+      y > 0 ? 1 : y + 1, y > 0 ? 0 : y + 1)                                                                  \
     X(SELU, selu, false, "y = 1.0507 z where z > 0, else 1.7581 (e^z - 1)",                                  \
       z > 0 ? (real)CN_SELU_SCALE * z : (real)(CN_SELU_SCALE * CN_SELU_ALPHA) * CN_EXPM1_NEGATIVE(z),        \
       y > 0 ? (real)CN_SELU_SCALE : y + (real)(CN_SELU_SCALE * CN_SELU_ALPHA),                               \
       y > 0 ? 0 : y + (real)(CN_SELU_SCALE * CN_SELU_ALPHA))                                                 \
-    X(GELU, gelu, true, "y = z (1 + erf(z / sqrt 2)) / 2",                                                   \
-      (z < -40 ? -40 : z) * CN_NORMAL_SHARE(z),                                                              \
-      CN_NORMAL_SHARE(z) + (z < -40 ? -40 : z > 40 ? 40 : z) * CN_NORMAL_DENSITY(z),                         \
+    X(GELU, gelu, true, "y = z (1 + erf(z / sqrt 2)) / 2", (z < -40 ? -40 : z) * CN_NORMAL_SHARE(z),         \
+      CN_NORMAL_SHARE(z) + (z < -40  ? -40                                                                   \
+                            : z > 40 ? 40                                                                    \
+                                     : z) *                                                                  \
+                               CN_NORMAL_DENSITY(z),                                                         \
       z * z > 1600 ? 0 : CN_NORMAL_DENSITY(z) * (2 - z * z))                                                 \
-    X(SILU, silu, true, "y = z / (1 + e^-z)",                                                                \
-      (z < -800 ? -800 : z) * CN_SIGMOID(z),                                                                 \
-      CN_SIGMOID(z) * (1 + (z < -800 ? -800 : z > 800 ? 800 : z) * CN_SIGMOID(-z)),                          \
-      CN_SIGMOID(z) * CN_SIGMOID(-z)                                                                         \
-          * (2 + (z < -800 ? -800 : z > 800 ? 800 : z) * (CN_SIGMOID(-z) - CN_SIGMOID(z))))                  \
+    X(SILU, silu, true, "y = z / (1 + e^-z)", (z < -800 ? -800 : z) * CN_SIGMOID(z),                         \
+      CN_SIGMOID(z) * (1 + (z < -800  ? -800                                                                 \
+                            : z > 800 ? 800                                                                  \
+                                      : z) *                                                                 \
+                               CN_SIGMOID(-z)),                                                              \
+      CN_SIGMOID(z) * CN_SIGMOID(-z) *                                                                       \
+          (2 + (z < -800  ? -800                                                                             \
+                : z > 800 ? 800                                                                              \
+                          : z) *                                                                             \
+                   (CN_SIGMOID(-z) - CN_SIGMOID(z))))                                                        \
     X(SOFTPLUS, softplus, false, "y = ln(1 + e^z)",                                                          \
-      CN_MAX(z, (real)0) + CN_LOG1P_UNIT(CN_EXP_NEGATIVE(-CN_ABS(z))),                                       \
-      -CN_EXPM1_NEGATIVE(-y),                                                                                \
+      CN_MAX(z, (real)0) + CN_LOG1P_UNIT(CN_EXP_NEGATIVE(-CN_ABS(z))), -CN_EXPM1_NEGATIVE(-y),               \
       -CN_EXPM1_NEGATIVE(-y) * CN_EXP_NEGATIVE(-y))
 
 #define CN_ACTIVATION_CONSTANT(constant, ...) CN_##constant,

@@ -27,7 +27,7 @@ enum { CN_STRIP = 16 };
 /* Says of the loop that follows that its elements do not depend on one another, and that it is to become
  * vector code as it stands: gcc would unroll a short one into single elements first. */
 #if defined(__clang__)
-#pragma clang diagnostic ignored "-Wpass-failed"   /* calls of the C library stay loops, and that is right */
+#pragma clang diagnostic ignored "-Wpass-failed" /* calls of the C library stay loops, and that is right */
 #define CN_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
 #elif defined(__GNUC__)
 #define CN_INDEPENDENT _Pragma("GCC ivdep") _Pragma("GCC unroll 1")
@@ -78,10 +78,9 @@ typedef void cn_loss_rows(size_t rows, size_t width, size_t stride, const void *
             slope[j] = scale * slope_;                                                                       \
         }                                                                                                    \
     }                                                                                                        \
-    CN_CLONES static void loss_rows_##precision(size_t rows, size_t width, size_t stride,                    \
-                                                const void *output, const void *target,                      \
-                                                size_t target_stride, double scale, void *slope,             \
-                                                double *values)                                              \
+    CN_CLONES static void loss_rows_##precision(                                                             \
+        size_t rows, size_t width, size_t stride, const void *output, const void *target,                    \
+        size_t target_stride, double scale, void *slope, double *values)                                     \
     {                                                                                                        \
         const size_t whole = width / CN_STRIP * CN_STRIP;                                                    \
         for (size_t r = 0; r < rows; r++) {                                                                  \
@@ -121,7 +120,7 @@ CN_INLINE double cn_strip_sum(double sums[CN_STRIP])
  *     #define SGD(c, p, g, a, b) a = c[MOMENTUM] * a - c[RATE] * g; p += a
  *     CN_UPDATE(SGD)                  makes update_float and update_double
  */
-enum { CN_UPDATE_CONSTANTS = 8 };      /* constants[] has so many; those not used may be anything */
+enum { CN_UPDATE_CONSTANTS = 8 }; /* constants[] has so many; those not used may be anything */
 
 typedef void cn_update(const double *constants, void *parameter, const void *gradient, void *const *slots,
                        size_t count);

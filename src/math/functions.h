@@ -217,20 +217,20 @@ CN_INLINE double cn_max_double(double a, double b)
     return a < b ? b : a;
 }
 
-#define CN_BY_TYPE(x, in_float, in_double) _Generic((x), float: in_float, double: in_double)
+#define CN_BY_TYPE(x, in_float, in_double) _Generic((x), float : in_float, double : in_double)
 
-#define CN_EXP(x) CN_BY_TYPE(x, cn_exp_float, exp)(x)
-#define CN_EXPM1(x) CN_BY_TYPE(x, cn_expm1_float, expm1)(x)
-#define CN_EXP_NEGATIVE(x) CN_BY_TYPE(x, cn_exp_negative_float, exp)(x)       /* for x <= 0, sooner */
+#define CN_EXP(x)            CN_BY_TYPE(x, cn_exp_float, exp)(x)
+#define CN_EXPM1(x)          CN_BY_TYPE(x, cn_expm1_float, expm1)(x)
+#define CN_EXP_NEGATIVE(x)   CN_BY_TYPE(x, cn_exp_negative_float, exp)(x) /* for x <= 0, sooner */
 #define CN_EXPM1_NEGATIVE(x) CN_BY_TYPE(x, cn_expm1_negative_float, expm1)(x)
-#define CN_LOG1P(x) CN_BY_TYPE(x, cn_log1p_float, log1p)(x)
-#define CN_LOG1P_UNIT(x) CN_BY_TYPE(x, cn_log1p_unit_float, log1p)(x)          /* for 0 <= x <= 1, sooner */
-#define CN_TANH(x) CN_BY_TYPE(x, cn_tanh_float, tanh)(x)
-#define CN_SIGMOID(x) CN_BY_TYPE(x, cn_sigmoid_float, cn_sigmoid_double)(x)
+#define CN_LOG1P(x)          CN_BY_TYPE(x, cn_log1p_float, log1p)(x)
+#define CN_LOG1P_UNIT(x)     CN_BY_TYPE(x, cn_log1p_unit_float, log1p)(x) /* for 0 <= x <= 1, sooner */
+#define CN_TANH(x)           CN_BY_TYPE(x, cn_tanh_float, tanh)(x)
+#define CN_SIGMOID(x)        CN_BY_TYPE(x, cn_sigmoid_float, cn_sigmoid_double)(x)
 #define CN_NORMAL_DENSITY(x) CN_BY_TYPE(x, cn_normal_density_float, cn_normal_density_double)(x)
-#define CN_NORMAL_SHARE(x) CN_BY_TYPE(x, cn_normal_share_float, cn_normal_share_double)(x)
-#define CN_ABS(x) CN_BY_TYPE(x, __builtin_fabsf, __builtin_fabs)(x)
-#define CN_SQRT(x) CN_BY_TYPE(x, __builtin_sqrtf, __builtin_sqrt)(x)
-#define CN_MAX(a, b) CN_BY_TYPE(a, cn_max_float, cn_max_double)(a, b)
+#define CN_NORMAL_SHARE(x)   CN_BY_TYPE(x, cn_normal_share_float, cn_normal_share_double)(x)
+#define CN_ABS(x)            CN_BY_TYPE(x, __builtin_fabsf, __builtin_fabs)(x)
+#define CN_SQRT(x)           CN_BY_TYPE(x, __builtin_sqrtf, __builtin_sqrt)(x)
+#define CN_MAX(a, b)         CN_BY_TYPE(a, cn_max_float, cn_max_double)(a, b)
 
 #endif

@@ -16,9 +16,9 @@
 #include "math/activations.h"
 
 enum {
-    CN_PANEL = 16,       /* columns of a packed panel */
-    CN_BLOCK_ROWS = 32,  /* rows of a batch summed in order; blocks are added in a binary tree */
-    CN_TILE_ROWS = 96    /* matrix rows (inputs) of one gradient tile: a multiple of 6, 12 and CN_PANEL */
+    CN_PANEL = 16,      /* columns of a packed panel */
+    CN_BLOCK_ROWS = 32, /* rows of a batch summed in order; blocks are added in a binary tree */
+    CN_TILE_ROWS = 96   /* matrix rows (inputs) of one gradient tile: a multiple of 6, 12 and CN_PANEL */
 };
 
 /* A weight matrix w(in, out), packed twice. panels: [ceil(out/16)][in][16], element (k, j) at panel j/16, row
@@ -46,10 +46,10 @@ typedef struct cn_product {
     size_t rows, in, out;
     const void *x;
     size_t x_stride;
-    const void *panels;        /* [ceil(out/16)][in][16] */
-    const void *bias;          /* [out rounded up to 16], zero beyond out; NULL for none */
+    const void *panels; /* [ceil(out/16)][in][16] */
+    const void *bias;   /* [out rounded up to 16], zero beyond out; NULL for none */
     cn_activation activation;
-    void *z;                   /* the sums before f, same stride as y; NULL where they are not wanted */
+    void *z; /* the sums before f, same stride as y; NULL where they are not wanted */
     void *y;
     size_t y_stride;
 } cn_product;
@@ -63,13 +63,13 @@ typedef struct cn_outer {
     const void *b;
     size_t b_stride;
     size_t panel, row, nrow;
-    bool accumulate;           /* add to what the tile holds: a parameter's second use */
-    void *tile;                /* [nrow][16] */
+    bool accumulate; /* add to what the tile holds: a parameter's second use */
+    void *tile;      /* [nrow][16] */
 } cn_outer;
 
 typedef struct cn_kernels {
-    const char *name;          /* "plain", "avx2", "avx512", "double" */
-    size_t real_size;          /* 4 or 8 bytes */
+    const char *name; /* "plain", "avx2", "avx512", "double" */
+    size_t real_size; /* 4 or 8 bytes */
 
     void (*product)(const cn_product *product);
     void (*outer)(const cn_outer *outer);
@@ -104,7 +104,7 @@ const cn_kernels *cn_kernels_choose(cinch_error *error);
 /* A table by name, NULL where there is none or the processor lacks it: for tests and the bench. */
 const cn_kernels *cn_kernels_find(const char *name);
 
-extern const cn_kernels cn_kernels_plain;    /* the plain source in float: runs anywhere */
-extern const cn_kernels cn_kernels_double;   /* the same source in double: gradient checks */
+extern const cn_kernels cn_kernels_plain;  /* the plain source in float: runs anywhere */
+extern const cn_kernels cn_kernels_double; /* the same source in double: gradient checks */
 
 #endif

@@ -6,7 +6,7 @@
 
 #define real float
 typedef __m256 vector;
-#define VECTOR_REALS 8
+#define VECTOR_REALS          8
 #define VECTOR_FUSED(a, b, c) _mm256_fmadd_ps(_mm256_set1_ps(a), b, c)
 enum { TILE_ROWS = 6 };
 #define TILE_COUNTS(X) X(1) X(2) X(3) X(4) X(5) X(6)

@@ -6,7 +6,7 @@
 
 #define real float
 typedef __m512 vector;
-#define VECTOR_REALS 16
+#define VECTOR_REALS          16
 #define VECTOR_FUSED(a, b, c) _mm512_fmadd_ps(_mm512_set1_ps(a), b, c)
 enum { TILE_ROWS = 12 };
 #define TILE_COUNTS(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12)

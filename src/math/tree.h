@@ -16,7 +16,7 @@
 
 #include <stddef.h>
 
-enum { CN_TREE_LEVELS = 40 };   /* enough for 2^40 blocks */
+enum { CN_TREE_LEVELS = 40 }; /* enough for 2^40 blocks */
 
 /* The ones at the end of b: what counting on carries. */
 static inline size_t cn_tree_merges(size_t block)

@@ -1,12 +1,17 @@
-/* The encoder's layers from last to first, each undone: a dense layer by a dense layer to its input's size. Each has the
- * activation of the encoder's layer before it (the nearest that has one), the last one ACT. Layers that only corrupt are left out. */
+/* The encoder's layers from last to first, each undone: a dense layer by a dense layer to its input's
+ * size. Each has the activation of the encoder's layer before it (the nearest that has one), the last one
+ * ACT. Layers that only corrupt are left out. */
 #include "model/decoder.h"
 
 enum { ACTIVATION };
 
 static const cn_option options[] = {
-    [ACTIVATION] = {.name = "ACT", .type = CN_WORD, .value_argument = true, .standard = "linear",
-                    .words = cn_activation_names, .summary = "activation of the last layer"},
+    [ACTIVATION] = {.name = "ACT",
+                    .type = CN_WORD,
+                    .value_argument = true,
+                    .standard = "linear",
+                    .words = cn_activation_names,
+                    .summary = "activation of the last layer"},
     {0},
 };
 
@@ -38,6 +43,9 @@ static cinch_status expand(const cn_spec *spec, const cn_node *encoder, size_t c
 }
 
 const cn_decoder cn_decoder_mirror = {
-    .part = {.name = "mirror", .example = "mirror sigmoid", .summary = "the encoder's layers undone, from last to first", .options = options},
+    .part = {.name = "mirror",
+             .example = "mirror sigmoid",
+             .summary = "the encoder's layers undone, from last to first",
+             .options = options},
     .expand = expand,
 };

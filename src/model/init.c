@@ -9,11 +9,11 @@ static void draw_parameter(cn_parameter *parameter, size_t place, uint64_t seed,
     double width = initializer->width(spec, (double)parameter->fan_in, (double)parameter->fan_out);
     cn_random random = cn_random_at(seed, CN_DRAW_INIT, place, 0, 0);
     for (size_t i = 0; i < parameter->count; i++) {
-        random.row = i >> 24;   /* a stream's index has 32 bits, a normal draw takes two words */
+        random.row = i >> 24; /* a stream's index has 32 bits, a normal draw takes two words */
         uint32_t index = (uint32_t)(i & 0xffffff);
-        parameter->values[i] = (float)(width * (initializer->normal
-                                                    ? cn_random_normal(&random, index)
-                                                    : 2 * cn_random_uniform(&random, index) - 1));
+        parameter->values[i] =
+            (float)(width * (initializer->normal ? cn_random_normal(&random, index)
+                                                 : 2 * cn_random_uniform(&random, index) - 1));
     }
 }
 

@@ -6,7 +6,7 @@
 
 typedef struct cn_initializer {
     cn_part part;
-    bool normal;   /* normal with deviation `width`, not truncated; else uniform in [-width, width) */
+    bool normal; /* normal with deviation `width`, not truncated; else uniform in [-width, width) */
     double (*width)(const cn_spec *spec, double fan_in, double fan_out);
 } cn_initializer;
 

@@ -10,7 +10,9 @@ static double width(const cn_spec *spec, double fan_in, double fan_out)
 }
 
 const cn_initializer cn_initializer_he_normal = {
-    .part = {.name = "he_normal", .example = "he_normal", .summary = "normal, scaled by the inputs (He et al. 2015)",
+    .part = {.name = "he_normal",
+             .example = "he_normal",
+             .summary = "normal, scaled by the inputs (He et al. 2015)",
              .equation = "w ~ N(0, s), s = sqrt(2 / in)"},
     .normal = true,
     .width = width,

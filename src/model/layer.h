@@ -1,7 +1,7 @@
 /* A layer: its options, shape, parameters, both passes, and itself at inference as primitives.
  *
- * Each layer is one file layer_NAME.c that ends in `const cn_layer cn_layer_NAME`. Adding that file is all: parser,
- * help, planner, trainer, model files, checkpoints and gradient checks run over the table.
+ * Each layer is one file layer_NAME.c that ends in `const cn_layer cn_layer_NAME`. Adding that file is
+ * all: parser, help, planner, trainer, model files, checkpoints and gradient checks run over the table.
  */
 #ifndef CN_MODEL_LAYER_H
 #define CN_MODEL_LAYER_H
@@ -11,64 +11,64 @@
 #include "math/kernels.h"
 #include "model/program.h"
 
-enum { CN_MAX_PARAMETERS = 4 };   /* of one layer */
+enum { CN_MAX_PARAMETERS = 4 }; /* of one layer */
 
 /* A layer in its place in a net. */
 typedef struct cn_node {
     const struct cn_layer *layer;
     cn_spec spec;
-    bool decoder;                 /* which of the two pipelines */
-    size_t index;                 /* in that pipeline, from 0 */
-    size_t place;                 /* in the whole net, from 0: keys its random draws */
-    cinch_shape input, output;    /* of one row; `shape` fills output */
-    size_t parameters[CN_MAX_PARAMETERS];   /* places in the model's list of parameters */
+    bool decoder;                         /* which of the two pipelines */
+    size_t index;                         /* in that pipeline, from 0 */
+    size_t place;                         /* in the whole net, from 0: keys its random draws */
+    cinch_shape input, output;            /* of one row; `shape` fills output */
+    size_t parameters[CN_MAX_PARAMETERS]; /* places in the model's list of parameters */
     size_t nparameter;
 } cn_node;
 
 /* What a layer says of one parameter. */
 typedef struct cn_declaration {
-    const char *suffix;           /* "weight": its name is PIPELINE.INDEX.suffix */
-    cinch_shape shape;            /* PyTorch's layout */
+    const char *suffix; /* "weight": its name is PIPELINE.INDEX.suffix */
+    cinch_shape shape;  /* PyTorch's layout */
     cn_packing packing;
-    size_t fan_in, fan_out;       /* for the initializer; both 0: starts at 0 */
-    bool weight;                  /* counts for weight_l1 and weight_l2 */
+    size_t fan_in, fan_out; /* for the initializer; both 0: starts at 0 */
+    bool weight;            /* counts for weight_l1 and weight_l2 */
 } cn_declaration;
 
 /* A parameter as it runs: packed, in the kernels' precision. */
 typedef struct cn_packed {
     cn_packing packing;
-    size_t nreal;                 /* in the packed array */
-    void *reals;                  /* the vector, or matrix.panels */
+    size_t nreal; /* in the packed array */
+    void *reals;  /* the vector, or matrix.panels */
     cn_matrix matrix;
 } cn_packed;
 
 /* What one step is, for layers that draw or act in training only. */
 typedef struct cn_step {
     const cn_kernels *kernels;
-    bool training;                /* dropout and noise act */
-    bool noise;                   /* they act outside of training too */
+    bool training; /* dropout and noise act */
+    bool noise;    /* they act outside of training too */
     uint64_t seed;
     size_t epoch, epochs;
-    const size_t *rows;           /* each batch row's number in the data: keys its draws */
+    const size_t *rows; /* each batch row's number in the data: keys its draws */
 } cn_step;
 
 /* The buffers a node works on in one plan: [rows][stride] reals each, rows of the batch. */
 typedef struct cn_flow {
     const void *x;
-    void *y;                      /* the output */
-    void *dy;                     /* the loss's gradient to y; backward may overwrite it with what `gradient` needs */
-    void *dx;                     /* to x, for backward to fill; NULL where nobody asks */
-    void *kept;                   /* what forward keeps for backward */
+    void *y;    /* the output */
+    void *dy;   /* the loss's gradient to y; backward may overwrite it with what `gradient` needs */
+    void *dx;   /* to x, for backward to fill; NULL where nobody asks */
+    void *kept; /* what forward keeps for backward */
     size_t x_stride, y_stride, kept_stride;
-    bool logits;                  /* leave out the output activation: the loss works on its input */
+    bool logits; /* leave out the output activation: the loss works on its input */
     const cn_packed *parameters[CN_MAX_PARAMETERS];
 } cn_flow;
 
 /* A part of a packed parameter whose gradient is computed in one go. */
 typedef struct cn_tile {
-    size_t parameter;             /* in the model's list */
-    size_t first, count;          /* the reals of the packed array that it covers */
-    size_t panel, row, nrow;      /* where it lies in a matrix */
+    size_t parameter;        /* in the model's list */
+    size_t first, count;     /* the reals of the packed array that it covers */
+    size_t panel, row, nrow; /* where it lies in a matrix */
 } cn_tile;
 
 typedef struct cn_layer {
@@ -86,11 +86,13 @@ typedef struct cn_layer {
     size_t (*kept)(const cn_node *node);
 
     /* Rows [first, first + count) of the batch, each by itself: threads carry different rows. */
-    void (*forward)(const cn_node *node, const cn_flow *flow, const cn_step *step, size_t first, size_t count);
-    void (*backward)(const cn_node *node, const cn_flow *flow, const cn_step *step, size_t first, size_t count);
+    void (*forward)(const cn_node *node, const cn_flow *flow, const cn_step *step, size_t first,
+                    size_t count);
+    void (*backward)(const cn_node *node, const cn_flow *flow, const cn_step *step, size_t first,
+                     size_t count);
 
-    /* The gradient of one tile of its parameter number `local` over all `rows` of the batch, after every row's
-     * backward; added to what is there where `accumulate`. NULL where it has no parameters. */
+    /* The gradient of one tile of its parameter number `local` over all `rows` of the batch, after every
+     * row's backward; added to what is there where `accumulate`. NULL where it has no parameters. */
     void (*gradient)(const cn_node *node, const cn_flow *flow, const cn_step *step, size_t rows, size_t local,
                      const cn_tile *tile, bool accumulate, void *reals);
 
@@ -98,7 +100,7 @@ typedef struct cn_layer {
     void (*lower)(const cn_node *node, const cn_parameter *parameters, cn_program *program);
 } cn_layer;
 
-extern const cn_layer *const cn_layers[];   /* NULL-terminated, made by the build */
+extern const cn_layer *const cn_layers[]; /* NULL-terminated, made by the build */
 
 static inline const cn_part *const *cn_layer_parts(void)
 {

@@ -4,10 +4,18 @@
 enum { UNITS, ACTIVATION };
 
 static const cn_option options[] = {
-    [UNITS] = {.name = "N", .type = CN_COUNT, .value_argument = true, .minimum = 1, .maximum = 1 << 24,
+    [UNITS] = {.name = "N",
+               .type = CN_COUNT,
+               .value_argument = true,
+               .minimum = 1,
+               .maximum = 1 << 24,
                .summary = "units"},
-    [ACTIVATION] = {.name = "ACT", .type = CN_WORD, .value_argument = true, .standard = "linear",
-                    .words = cn_activation_names, .summary = "activation"},
+    [ACTIVATION] = {.name = "ACT",
+                    .type = CN_WORD,
+                    .value_argument = true,
+                    .standard = "linear",
+                    .words = cn_activation_names,
+                    .summary = "activation"},
     {0},
 };
 
@@ -33,8 +41,11 @@ static cinch_status shape(cn_node *node, cinch_error *error)
 static size_t declare(const cn_node *node, cn_declaration *declarations)
 {
     size_t in = cn_shape_size(node->input), out = units(node);
-    declarations[WEIGHT] = (cn_declaration){.suffix = "weight", .shape = {.rank = 2, .sizes = {out, in}},
-                                            .packing = CN_PACK_MATRIX, .fan_in = in, .fan_out = out,
+    declarations[WEIGHT] = (cn_declaration){.suffix = "weight",
+                                            .shape = {.rank = 2, .sizes = {out, in}},
+                                            .packing = CN_PACK_MATRIX,
+                                            .fan_in = in,
+                                            .fan_out = out,
                                             .weight = true};
     declarations[BIAS] = (cn_declaration){.suffix = "bias", .shape = cn_shape_flat(out)};
     return 2;
@@ -52,29 +63,40 @@ static size_t kept(const cn_node *node)
 
 static void forward(const cn_node *node, const cn_flow *flow, const cn_step *step, size_t first, size_t count)
 {
-    step->kernels->product(&(cn_product){
-        .rows = count, .in = cn_shape_size(node->input), .out = units(node),
-        .x = cn_row(step, flow->x, flow->x_stride, first), .x_stride = flow->x_stride,
-        .panels = flow->parameters[WEIGHT]->matrix.panels, .bias = flow->parameters[BIAS]->reals,
-        .activation = flow->logits ? CN_LINEAR : activation(node),
-        .z = flow->kept ? cn_row(step, flow->kept, flow->kept_stride, first) : NULL,
-        .y = cn_row(step, flow->y, flow->y_stride, first), .y_stride = flow->y_stride});
+    step->kernels->product(
+        &(cn_product){.rows = count,
+                      .in = cn_shape_size(node->input),
+                      .out = units(node),
+                      .x = cn_row(step, flow->x, flow->x_stride, first),
+                      .x_stride = flow->x_stride,
+                      .panels = flow->parameters[WEIGHT]->matrix.panels,
+                      .bias = flow->parameters[BIAS]->reals,
+                      .activation = flow->logits ? CN_LINEAR : activation(node),
+                      .z = flow->kept ? cn_row(step, flow->kept, flow->kept_stride, first) : NULL,
+                      .y = cn_row(step, flow->y, flow->y_stride, first),
+                      .y_stride = flow->y_stride});
 }
 
 /* dz = dy f'(z), left in dy for `gradient`; dx = dz W. */
-static void backward(const cn_node *node, const cn_flow *flow, const cn_step *step, size_t first, size_t count)
+static void backward(const cn_node *node, const cn_flow *flow, const cn_step *step, size_t first,
+                     size_t count)
 {
     void *dy = cn_row(step, flow->dy, flow->y_stride, first);
     if (!flow->logits && activation(node) != CN_LINEAR)
         step->kernels->activate_backward(activation(node), count, units(node), flow->y_stride,
-                                         flow->kept ? cn_row(step, flow->kept, flow->kept_stride, first) : NULL,
+                                         flow->kept ? cn_row(step, flow->kept, flow->kept_stride, first)
+                                                    : NULL,
                                          cn_row(step, flow->y, flow->y_stride, first), dy, dy);
     if (flow->dx)
-        step->kernels->product(&(cn_product){
-            .rows = count, .in = units(node), .out = cn_shape_size(node->input),
-            .x = dy, .x_stride = flow->y_stride, .panels = flow->parameters[WEIGHT]->matrix.transposed,
-            .activation = CN_LINEAR,
-            .y = cn_row(step, flow->dx, flow->x_stride, first), .y_stride = flow->x_stride});
+        step->kernels->product(&(cn_product){.rows = count,
+                                             .in = units(node),
+                                             .out = cn_shape_size(node->input),
+                                             .x = dy,
+                                             .x_stride = flow->y_stride,
+                                             .panels = flow->parameters[WEIGHT]->matrix.transposed,
+                                             .activation = CN_LINEAR,
+                                             .y = cn_row(step, flow->dx, flow->x_stride, first),
+                                             .y_stride = flow->x_stride});
 }
 
 /* dW = sum over rows of dz xT, db = sum of dz. */
@@ -83,25 +105,43 @@ static void gradient(const cn_node *node, const cn_flow *flow, const cn_step *st
 {
     (void)node;
     if (local == WEIGHT)
-        step->kernels->outer(&(cn_outer){
-            .rows = rows, .a = flow->x, .a_stride = flow->x_stride, .b = flow->dy, .b_stride = flow->y_stride,
-            .panel = tile->panel, .row = tile->row, .nrow = tile->nrow, .accumulate = accumulate, .tile = reals});
+        step->kernels->outer(&(cn_outer){.rows = rows,
+                                         .a = flow->x,
+                                         .a_stride = flow->x_stride,
+                                         .b = flow->dy,
+                                         .b_stride = flow->y_stride,
+                                         .panel = tile->panel,
+                                         .row = tile->row,
+                                         .nrow = tile->nrow,
+                                         .accumulate = accumulate,
+                                         .tile = reals});
     else
-        step->kernels->column_sums(rows, flow->dy, flow->y_stride, tile->first, tile->count, accumulate, reals);
+        step->kernels->column_sums(rows, flow->dy, flow->y_stride, tile->first, tile->count, accumulate,
+                                   reals);
 }
 
 static void lower(const cn_node *node, const cn_parameter *parameters, cn_program *program)
 {
-    cn_program_add(program, (cn_primitive){.kind = CN_MATMUL, .input = node->input, .output = node->output,
+    cn_program_add(program, (cn_primitive){.kind = CN_MATMUL,
+                                           .input = node->input,
+                                           .output = node->output,
                                            .parameter = &parameters[node->parameters[WEIGHT]]});
-    cn_program_add(program, (cn_primitive){.kind = CN_ADD, .input = node->output, .output = node->output,
+    cn_program_add(program, (cn_primitive){.kind = CN_ADD,
+                                           .input = node->output,
+                                           .output = node->output,
                                            .parameter = &parameters[node->parameters[BIAS]]});
-    cn_program_add(program, (cn_primitive){.kind = CN_ACTIVATE, .input = node->output, .output = node->output,
+    cn_program_add(program, (cn_primitive){.kind = CN_ACTIVATE,
+                                           .input = node->output,
+                                           .output = node->output,
                                            .activation = activation(node)});
 }
 
 const cn_layer cn_layer_dense = {
-    .part = {.name = "dense", .example = "dense 32 relu", .summary = "fully connected", .equation = "y = ACT(W x + b)", .options = options},
+    .part = {.name = "dense",
+             .example = "dense 32 relu",
+             .summary = "fully connected",
+             .equation = "y = ACT(W x + b)",
+             .options = options},
     .shape = shape,
     .declare = declare,
     .activation = activation,

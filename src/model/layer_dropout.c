@@ -1,5 +1,6 @@
-/* Sets values to 0 with probability P and scales the rest by 1/(1 - P), in training only (Srivastava et al. 2014).
- * The factor of value j in row r is drawn by (seed, this layer's place, epoch, the row's number in the data, j). */
+/* Sets values to 0 with probability P and scales the rest by 1/(1 - P), in training only (Srivastava et
+ * al. 2014). The factor of value j in row r is drawn by (seed, this layer's place, epoch, the row's number
+ * in the data, j). */
 #include <string.h>
 
 #include "model/layer.h"
@@ -7,8 +8,13 @@
 enum { PROBABILITY };
 
 static const cn_option options[] = {
-    [PROBABILITY] = {.name = "P", .type = CN_NUMBER, .value_argument = true, .minimum = 0, .maximum = 1,
-                     .open_maximum = true, .summary = "share of values set to 0"},
+    [PROBABILITY] = {.name = "P",
+                     .type = CN_NUMBER,
+                     .value_argument = true,
+                     .minimum = 0,
+                     .maximum = 1,
+                     .open_maximum = true,
+                     .summary = "share of values set to 0"},
     {0},
 };
 
@@ -48,7 +54,8 @@ DROPOUT(float)
 DROPOUT(double)
 
 static void (*const draw[])(const cn_random *, double, size_t, void *) = {draw_float, draw_double};
-static void (*const multiply[])(size_t, const void *, const void *, void *) = {multiply_float, multiply_double};
+static void (*const multiply[])(size_t, const void *, const void *, void *) = {multiply_float,
+                                                                               multiply_double};
 
 static void forward(const cn_node *node, const cn_flow *flow, const cn_step *step, size_t first, size_t count)
 {
@@ -67,24 +74,28 @@ static void forward(const cn_node *node, const cn_flow *flow, const cn_step *ste
     }
 }
 
-static void backward(const cn_node *node, const cn_flow *flow, const cn_step *step, size_t first, size_t count)
+static void backward(const cn_node *node, const cn_flow *flow, const cn_step *step, size_t first,
+                     size_t count)
 {
     for (size_t r = first; flow->dx && r < first + count; r++)
-        multiply[cn_precision(step)](cn_shape_size(node->input), cn_row(step, flow->kept, flow->kept_stride, r),
-                                     cn_row(step, flow->dy, flow->y_stride, r),
-                                     cn_row(step, flow->dx, flow->x_stride, r));
+        multiply[cn_precision(step)](
+            cn_shape_size(node->input), cn_row(step, flow->kept, flow->kept_stride, r),
+            cn_row(step, flow->dy, flow->y_stride, r), cn_row(step, flow->dx, flow->x_stride, r));
 }
 
 static void lower(const cn_node *node, const cn_parameter *parameters, cn_program *program)
 {
     (void)node;
     (void)parameters;
-    (void)program;   /* nothing at inference */
+    (void)program; /* nothing at inference */
 }
 
 const cn_layer cn_layer_dropout = {
-    .part = {.name = "dropout", .example = "dropout 0.2", .summary = "sets values to 0 at random in training (Srivastava et al. 2014)",
-             .equation = "y = x m / (1 - P), m = 0 with probability P, else 1", .options = options},
+    .part = {.name = "dropout",
+             .example = "dropout 0.2",
+             .summary = "sets values to 0 at random in training (Srivastava et al. 2014)",
+             .equation = "y = x m / (1 - P), m = 0 with probability P, else 1",
+             .options = options},
     .shape = shape,
     .kept = kept,
     .forward = forward,

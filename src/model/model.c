@@ -11,7 +11,7 @@ void cn_shape_print(cinch_shape shape, cn_text *text)
         cn_text_add(text, i ? "x%zu" : "%zu", shape.sizes[i]);
 }
 
-/* ---- The row's shape ------------------------------------------------------------------------------------- */
+/* ---- The row's shape ----------------------------------------------------------------------------------- */
 
 /* "784" or "28x28x1". */
 static cinch_status shape_parse(const char *chars, cinch_shape *shape, cinch_error *error)
@@ -64,7 +64,7 @@ static cinch_status set_input(cinch_model *model, cinch_shape row, cinch_error *
     return CINCH_OK;
 }
 
-/* ---- Nodes ----------------------------------------------------------------------------------------------- */
+/* ---- Nodes --------------------------------------------------------------------------------------------- */
 
 /* Appends the nodes of one pipeline, each shaped by the one before. */
 static cinch_status add_nodes(cinch_model *model, cn_pipeline *pipeline, bool decoder, cinch_error *error)
@@ -80,8 +80,11 @@ static cinch_status add_nodes(cinch_model *model, cn_pipeline *pipeline, bool de
     model->specs = specs;
     for (size_t i = 0; i < pipeline->count; i++) {
         cn_node *node = &nodes[model->nnode];
-        *node = (cn_node){.layer = (const cn_layer *)pipeline->specs[i].part, .spec = pipeline->specs[i],
-                          .decoder = decoder, .index = i, .place = model->nnode,
+        *node = (cn_node){.layer = (const cn_layer *)pipeline->specs[i].part,
+                          .spec = pipeline->specs[i],
+                          .decoder = decoder,
+                          .index = i,
+                          .place = model->nnode,
                           .input = model->nnode ? node[-1].output : model->input};
         cn_text text = {0};
         cn_spec_print(&node->spec, &text);
@@ -115,8 +118,10 @@ static cinch_status misspelt_decoder(const char *name, size_t length, cinch_erro
     for (size_t i = 0; i + 1 < MOST && cn_decoders[i]; i++)
         names[i] = cn_decoders[i]->part.name;
     const char *nearest = cn_text_nearest(word, names);
-    return nearest ? cn_fail(error, CINCH_USAGE, "unknown decoder \"%s\"; the nearest is \"%s\" (see cinch help "
-                             "decoders)", word, nearest)
+    return nearest ? cn_fail(error, CINCH_USAGE,
+                             "unknown decoder \"%s\"; the nearest is \"%s\" (see cinch help "
+                             "decoders)",
+                             word, nearest)
                    : CINCH_OK;
 }
 
@@ -129,7 +134,8 @@ static cinch_status expand_decoder(const cinch_model *model, char **pipeline, ci
         if (strncmp((*decoder)->part.name, text, length) || (*decoder)->part.name[length])
             continue;
         cn_spec spec;
-        cinch_status status = cn_spec_parse(text, "decoder", (const cn_part *const *)cn_decoders, &spec, error);
+        cinch_status status =
+            cn_spec_parse(text, "decoder", (const cn_part *const *)cn_decoders, &spec, error);
         if (status)
             return status;
         cn_text made = {0};
@@ -156,10 +162,12 @@ static cinch_status build_encoder(cinch_model *model, cinch_error *error)
     const char *text = cn_recipe_text(model->recipe, CN_ENCODER);
     if (!*text)
         return cn_recipe_blame(model->recipe, CN_ENCODER,
-                               cn_fail(error, CINCH_USAGE, "none is given; one is --encoder \"dense 32 relu\" (see "
-                                       "cinch help layers)"), error);
-    cinch_status status = cn_pipeline_parse(text, "layer", cn_layer_parts(), cn_limits_standard.layers,
-                                            &model->encoder, error);
+                               cn_fail(error, CINCH_USAGE,
+                                       "none is given; one is --encoder \"dense 32 relu\" (see "
+                                       "cinch help layers)"),
+                               error);
+    cinch_status status =
+        cn_pipeline_parse(text, "layer", cn_layer_parts(), cn_limits_standard.layers, &model->encoder, error);
     if (!status)
         status = add_nodes(model, &model->encoder, false, error);
     model->nencoder = model->nnode;
@@ -175,8 +183,8 @@ static cinch_status build_decoder(cinch_model *model, cinch_error *error)
     char *text = NULL;
     cinch_status status = expand_decoder(model, &text, error);
     if (!status)
-        status = cn_pipeline_parse(text, "layer", cn_layer_parts(), cn_limits_standard.layers, &model->decoder,
-                                   error);
+        status = cn_pipeline_parse(text, "layer", cn_layer_parts(), cn_limits_standard.layers,
+                                   &model->decoder, error);
     cn_free(text);
     if (!status)
         status = add_nodes(model, &model->decoder, true, error);
@@ -184,12 +192,14 @@ static cinch_status build_decoder(cinch_model *model, cinch_error *error)
         status = cn_fail(error, CINCH_USAGE, "it has no layer");
     size_t in = cn_shape_size(model->input), out = cn_shape_size(model->nodes[model->nnode - 1].output);
     if (!status && in != out)
-        status = cn_fail(error, CINCH_USAGE, "it ends in %zu values, the rows have %zu: its last layer must give the "
-                         "row back", out, in);
+        status = cn_fail(error, CINCH_USAGE,
+                         "it ends in %zu values, the rows have %zu: its last layer must give the "
+                         "row back",
+                         out, in);
     return cn_recipe_blame(model->recipe, CN_DECODER, status, error);
 }
 
-/* ---- Parameters ------------------------------------------------------------------------------------------ */
+/* ---- Parameters ---------------------------------------------------------------------------------------- */
 
 static cinch_status add_parameter(cinch_model *model, cn_node *node, const cn_declaration *declared,
                                   size_t *values_left, cinch_error *error)
@@ -199,8 +209,10 @@ static cinch_status add_parameter(cinch_model *model, cn_node *node, const cn_de
         return CINCH_MEMORY;
     model->parameters = list;
     cn_parameter *parameter = &list[model->nparameter];
-    *parameter = (cn_parameter){.shape = declared->shape, .packing = declared->packing,
-                                .fan_in = declared->fan_in, .fan_out = declared->fan_out,
+    *parameter = (cn_parameter){.shape = declared->shape,
+                                .packing = declared->packing,
+                                .fan_in = declared->fan_in,
+                                .fan_out = declared->fan_out,
                                 .weight = declared->weight};
     node->parameters[node->nparameter++] = model->nparameter++;
     cn_text name = {0};
@@ -234,9 +246,9 @@ cinch_model *cn_model_new(const cinch_recipe *recipe, cinch_shape row, size_t mo
     if (!model)
         return NULL;
     model->recipe = cn_recipe_copy(recipe, error);
-    if (!model->recipe ||
-        cn_recipe_blame(model->recipe, CN_INPUT, set_input(model, row, error), error) ||
-        build_encoder(model, error) || build_decoder(model, error) || add_parameters(model, most_values, error)) {
+    if (!model->recipe || cn_recipe_blame(model->recipe, CN_INPUT, set_input(model, row, error), error) ||
+        build_encoder(model, error) || build_decoder(model, error) ||
+        add_parameters(model, most_values, error)) {
         cinch_model_free(model);
         return NULL;
     }
@@ -265,7 +277,7 @@ void cinch_model_free(cinch_model *model)
     cn_free(model);
 }
 
-/* ---- What else it holds ---------------------------------------------------------------------------------- */
+/* ---- What else it holds -------------------------------------------------------------------------------- */
 
 cinch_status cn_model_set_scaler(cinch_model *model, cn_scaler *scaler, cinch_error *error)
 {
@@ -318,7 +330,7 @@ cinch_status cn_model_lower(const cinch_model *model, size_t first_node, size_t 
     return program->failed ? cn_fail(error, CINCH_MEMORY, "out of memory") : CINCH_OK;
 }
 
-/* ---- What a caller may ask ------------------------------------------------------------------------------- */
+/* ---- What a caller may ask ----------------------------------------------------------------------------- */
 
 cinch_shape cinch_model_input(const cinch_model *model)
 {
@@ -341,8 +353,11 @@ cinch_layer cinch_model_layer(const cinch_model *model, size_t index)
     size_t nparam = 0;
     for (size_t i = 0; i < node->nparameter; i++)
         nparam += model->parameters[node->parameters[i]].count;
-    return (cinch_layer){.pipeline = node->decoder ? "decoder" : "encoder", .index = node->index,
-                         .spec = model->specs[index], .input = node->input, .output = node->output,
+    return (cinch_layer){.pipeline = node->decoder ? "decoder" : "encoder",
+                         .index = node->index,
+                         .spec = model->specs[index],
+                         .input = node->input,
+                         .output = node->output,
                          .nparam = nparam};
 }
 

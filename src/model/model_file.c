@@ -6,7 +6,7 @@
 
 static const char version[] = "1";
 
-/* ---- Writing --------------------------------------------------------------------------------------------- */
+/* ---- Writing ------------------------------------------------------------------------------------------- */
 
 cinch_status cn_model_file_new(const cinch_model *model, size_t more_tensors, size_t more_entries,
                                cn_model_file *file, cinch_error *error)
@@ -20,8 +20,10 @@ cinch_status cn_model_file_new(const cinch_model *model, size_t more_tensors, si
     }
     for (size_t i = 0; i < model->nparameter; i++) {
         const cn_parameter *parameter = &model->parameters[i];
-        file->tensors[file->ntensor++] = (cn_tensor){.name = parameter->name, .type = CINCH_F32,
-                                                     .shape = parameter->shape, .values = parameter->values};
+        file->tensors[file->ntensor++] = (cn_tensor){.name = parameter->name,
+                                                     .type = CINCH_F32,
+                                                     .shape = parameter->shape,
+                                                     .values = parameter->values};
     }
     file->entries[file->nentry++] = (cn_entry){"cinch", version};
     file->entries[file->nentry++] = (cn_entry){"recipe", file->recipe};
@@ -49,7 +51,7 @@ cinch_status cinch_model_save(const cinch_model *model, const char *path, cinch_
     return status;
 }
 
-/* ---- Reading --------------------------------------------------------------------------------------------- */
+/* ---- Reading ------------------------------------------------------------------------------------------- */
 
 static bool same_shape(cinch_shape a, cinch_shape b)
 {
@@ -66,8 +68,9 @@ static cinch_status take_parameter(cn_parameter *parameter, const cn_safetensors
         cn_text has = {0}, wanted = {0};
         cn_shape_print(tensor->shape, &has);
         cn_shape_print(parameter->shape, &wanted);
-        cn_fail(error, CINCH_BAD_INPUT, "%s: tensor \"%s\" is %s %s, the model needs float32 %s", source, name,
-                cinch_type_name(tensor->type), has.chars ? has.chars : "scalar", wanted.chars ? wanted.chars : "");
+        cn_fail(error, CINCH_BAD_INPUT, "%s: tensor \"%s\" is %s %s, the model needs float32 %s", source,
+                name, cinch_type_name(tensor->type), has.chars ? has.chars : "scalar",
+                wanted.chars ? wanted.chars : "");
         cn_text_clear(&has);
         cn_text_clear(&wanted);
         return CINCH_BAD_INPUT;
@@ -76,8 +79,8 @@ static cinch_status take_parameter(cn_parameter *parameter, const cn_safetensors
     return CINCH_OK;
 }
 
-cinch_status cn_model_take(cinch_model *model, const cn_safetensors *file, const char *prefix, const char *source,
-                           cinch_error *error)
+cinch_status cn_model_take(cinch_model *model, const cn_safetensors *file, const char *prefix,
+                           const char *source, cinch_error *error)
 {
     for (size_t i = 0; i < model->nparameter; i++) {
         cn_text text = {0};
@@ -98,20 +101,21 @@ static cinch_status refuse_strangers(const cinch_model *model, const cn_safetens
 {
     size_t extra = 0;
     for (size_t i = 0; i < file->ntensor; i++)
-        extra += !strncmp(file->tensors[i].name, "optimizer.", 10) || !strncmp(file->tensors[i].name, "best.", 5);
+        extra +=
+            !strncmp(file->tensors[i].name, "optimizer.", 10) || !strncmp(file->tensors[i].name, "best.", 5);
     if (model->nparameter + extra != file->ntensor)
         return cn_fail(error, CINCH_BAD_INPUT, "%s: it has tensors that its recipe does not name", source);
     return CINCH_OK;
 }
 
 /* The metadata's text of a key that a model must have. */
-static cinch_status entry_of(const cn_safetensors *file, const char *key, const char *source, const char **value,
-                             cinch_error *error)
+static cinch_status entry_of(const cn_safetensors *file, const char *key, const char *source,
+                             const char **value, cinch_error *error)
 {
     *value = cn_safetensors_metadata(file, key);
     return *value ? CINCH_OK
-                  : cn_fail(error, CINCH_BAD_INPUT, "%s: not a model: its metadata has no \"%s\"%s", source, key,
-                            strcmp(key, "cinch") ? "" : " (a plain safetensors file serves init_from)");
+                  : cn_fail(error, CINCH_BAD_INPUT, "%s: not a model: its metadata has no \"%s\"%s", source,
+                            key, strcmp(key, "cinch") ? "" : " (a plain safetensors file serves init_from)");
 }
 
 static cinch_status set_metadata(cinch_model *model, const char *scaler_json, const char *history,
@@ -131,11 +135,14 @@ static cinch_status set_metadata(cinch_model *model, const char *scaler_json, co
 cinch_model *cn_model_read(const cn_safetensors *file, const char *source, cinch_error *error)
 {
     const char *format, *recipe_text, *scaler, *history;
-    if (entry_of(file, "cinch", source, &format, error) || entry_of(file, "recipe", source, &recipe_text, error) ||
-        entry_of(file, "scaler", source, &scaler, error) || entry_of(file, "history", source, &history, error))
+    if (entry_of(file, "cinch", source, &format, error) ||
+        entry_of(file, "recipe", source, &recipe_text, error) ||
+        entry_of(file, "scaler", source, &scaler, error) ||
+        entry_of(file, "history", source, &history, error))
         return NULL;
     if (strcmp(format, version)) {
-        cn_fail(error, CINCH_BAD_INPUT, "%s: written in format %s, this cinch reads %s", source, format, version);
+        cn_fail(error, CINCH_BAD_INPUT, "%s: written in format %s, this cinch reads %s", source, format,
+                version);
         return NULL;
     }
     cinch_recipe *recipe = cn_recipe_parse("recipe", recipe_text, strlen(recipe_text), NULL, error);

@@ -1,5 +1,5 @@
-/* A net at inference: a list of a few closed primitives. The planner that runs it and every exporter know these
- * and no layers. More kinds come with the layers that need them. */
+/* A net at inference: a list of a few closed primitives. The planner that runs it and every exporter know
+ * these and no layers. More kinds come with the layers that need them. */
 #ifndef CN_MODEL_PROGRAM_H
 #define CN_MODEL_PROGRAM_H
 
@@ -12,25 +12,25 @@ typedef enum cn_packing { CN_PACK_VECTOR, CN_PACK_MATRIX } cn_packing;
 
 /* A trained array of a model, as the file has it. */
 typedef struct cn_parameter {
-    char *name;                /* "encoder.0.weight"; owned */
+    char *name; /* "encoder.0.weight"; owned */
     cinch_shape shape;
-    size_t count;              /* of values */
-    float *values;             /* row-major; owned */
+    size_t count;  /* of values */
+    float *values; /* row-major; owned */
     cn_packing packing;
-    size_t fan_in, fan_out;    /* both 0: starts at 0 */
-    bool weight;               /* weight penalties apply */
+    size_t fan_in, fan_out; /* both 0: starts at 0 */
+    bool weight;            /* weight penalties apply */
 } cn_parameter;
 
 typedef enum cn_primitive_kind {
-    CN_MATMUL,                 /* y = W x, parameter (out, in) */
-    CN_ADD,                    /* y = x + b, parameter (features) */
-    CN_SCALE,                  /* y = factor x, times the parameter (features) where there is one */
-    CN_ACTIVATE                /* y = f(x) */
+    CN_MATMUL,  /* y = W x, parameter (out, in) */
+    CN_ADD,     /* y = x + b, parameter (features) */
+    CN_SCALE,   /* y = factor x, times the parameter (features) where there is one */
+    CN_ACTIVATE /* y = f(x) */
 } cn_primitive_kind;
 
 typedef struct cn_primitive {
     cn_primitive_kind kind;
-    cinch_shape input, output;          /* of one row */
+    cinch_shape input, output; /* of one row */
     const cn_parameter *parameter;
     cn_activation activation;
     double factor;
@@ -39,7 +39,7 @@ typedef struct cn_primitive {
 typedef struct cn_program {
     cn_primitive *primitives;
     size_t count, room;
-    bool failed;               /* an allocation failed: asked once, at the end */
+    bool failed; /* an allocation failed: asked once, at the end */
 } cn_program;
 
 void cn_program_add(cn_program *program, cn_primitive primitive);

@@ -14,23 +14,28 @@
 
 typedef struct topic {
     const char *name;
-    const char *kind;               /* of the parts; NULL: `print` writes the text */
-    const cn_part *const *parts;   /* tables that begin with a cn_part, NULL-terminated */
+    const char *kind;            /* of the parts; NULL: `print` writes the text */
+    const cn_part *const *parts; /* tables that begin with a cn_part, NULL-terminated */
     void (*print)(cn_text *text);
-    const char *examples;          /* what comes first: lines to copy */
+    const char *examples; /* what comes first: lines to copy */
 } topic;
 
 /* Equations of the activations, which are words of a layer's option and no parts of their own. */
 static const cn_part activations[] = {
     {.name = "linear", .summary = "the sum itself", .equation = "f(z) = z"},
     {.name = "relu", .summary = "rectified linear", .equation = "f(z) = max(z, 0)"},
-    {.name = "leaky", .summary = "rectified with a slope of 0.01 below 0", .equation = "f(z) = max(z, 0.01 z)"},
+    {.name = "leaky",
+     .summary = "rectified with a slope of 0.01 below 0",
+     .equation = "f(z) = max(z, 0.01 z)"},
     {.name = "sigmoid", .summary = "logistic, into (0, 1)", .equation = "f(z) = 1 / (1 + exp(-z))"},
     {.name = "tanh", .summary = "hyperbolic tangent, into (-1, 1)", .equation = "f(z) = tanh(z)"},
     {.name = "elu", .summary = "exponential linear", .equation = "f(z) = z for z > 0, else exp(z) - 1"},
-    {.name = "selu", .summary = "self-normalizing exponential linear",
+    {.name = "selu",
+     .summary = "self-normalizing exponential linear",
      .equation = "f(z) = 1.0507 z for z > 0, else 1.0507 * 1.6733 (exp(z) - 1)"},
-    {.name = "gelu", .summary = "Gaussian error linear, exact", .equation = "f(z) = z (1 + erf(z / sqrt(2))) / 2"},
+    {.name = "gelu",
+     .summary = "Gaussian error linear, exact",
+     .equation = "f(z) = z (1 + erf(z / sqrt(2))) / 2"},
     {.name = "silu", .summary = "z weighted by its sigmoid", .equation = "f(z) = z / (1 + exp(-z))"},
     {.name = "softplus", .summary = "smooth rectifier", .equation = "f(z) = log(1 + exp(z))"},
 };
@@ -55,47 +60,63 @@ static void print_activations(cn_text *text)
 #define PARTS(table) .parts = (const cn_part *const *)(table)
 
 static const topic topics[] = {
-    {.name = "recipe", .print = cn_recipe_help, .examples =
-        "A recipe is an INI file that says a whole training:\n\n"
-        "  [data]\n"
-        "  train = flowers.csv\n"
-        "  label = species\n"
-        "  [model]\n"
-        "  encoder = dense 8 tanh | dense 2\n"
-        "  [train]\n"
-        "  epochs = 100\n\n"
-        "  cinch train flowers.ini -o run\n"
-        "  cinch train flowers.ini --epochs 20 -o run\n\n"
-        "Each key is a flag too; what a flag says goes before the recipe.\n\n"},
-    {.name = "layers", .kind = "layer", PARTS(cn_layers), .examples =
-        "Layers stand in `encoder` and `decoder`, one or several joined by |:\n\n"
-        "  cinch train --train data.csv --encoder \"dense 16 tanh | dense 2\"\n\n"
-        "Without `decoder` the encoder is mirrored. ACT: `cinch help activations`.\n\n"},
-    {.name = "activations", .print = print_activations, .examples =
-        "An activation is the last word of a layer, `linear` where there is none:\n\n"
-        "  encoder = dense 128 relu | dense 32 sigmoid\n\n"},
-    {.name = "decoders", .kind = "decoder", PARTS(cn_decoders), .examples =
-        "A decoder is a pipeline of layers, or made from the encoder:\n\n"
-        "  decoder = dense 128 relu | dense 784 sigmoid\n"
-        "  decoder = mirror sigmoid\n\n"},
-    {.name = "losses", .kind = "loss", PARTS(cn_losses), .examples =
-        "A loss says how far the reconstruction y is from the row x:\n\n"
-        "  cinch train --train data.csv --encoder \"dense 8 relu\" --loss mae\n\n"},
-    {.name = "penalties", .kind = "penalty", PARTS(cn_penalties), .examples =
-        "Penalties are added to the loss, one or several joined by |:\n\n"
-        "  penalty = activity_l1 1e-5 | weight_l2 1e-6\n\n"},
-    {.name = "optimizers", .kind = "optimizer", PARTS(cn_optimizers), .examples =
-        "An optimizer moves the weights:\n\n"
-        "  cinch train recipe.ini --optimizer \"adam lr=0.002\" -o run\n\n"},
-    {.name = "initializers", .kind = "initializer", PARTS(cn_initializers), .examples =
-        "An initializer draws the first weights; biases start at 0:\n\n"
-        "  init = normal 0.01\n\n"},
-    {.name = "figures", .kind = "figure", PARTS(cn_figures), .examples =
-        "A figure is drawn of a model and rows, into a png, svg or pdf:\n\n"
-        "  cinch plot compare run test.idx.gz -o digits.png\n"
-        "  cinch plot loss run -o loss.svg\n\n"
-        "and at a training's end, where its recipe says so:\n\n"
-        "  figures = loss | compare n=10\n\n"},
+    {.name = "recipe",
+     .print = cn_recipe_help,
+     .examples = "A recipe is an INI file that says a whole training:\n\n"
+                 "  [data]\n"
+                 "  train = flowers.csv\n"
+                 "  label = species\n"
+                 "  [model]\n"
+                 "  encoder = dense 8 tanh | dense 2\n"
+                 "  [train]\n"
+                 "  epochs = 100\n\n"
+                 "  cinch train flowers.ini -o run\n"
+                 "  cinch train flowers.ini --epochs 20 -o run\n\n"
+                 "Each key is a flag too; what a flag says goes before the recipe.\n\n"},
+    {.name = "layers",
+     .kind = "layer",
+     PARTS(cn_layers),
+     .examples = "Layers stand in `encoder` and `decoder`, one or several joined by |:\n\n"
+                 "  cinch train --train data.csv --encoder \"dense 16 tanh | dense 2\"\n\n"
+                 "Without `decoder` the encoder is mirrored. ACT: `cinch help activations`.\n\n"},
+    {.name = "activations",
+     .print = print_activations,
+     .examples = "An activation is the last word of a layer, `linear` where there is none:\n\n"
+                 "  encoder = dense 128 relu | dense 32 sigmoid\n\n"},
+    {.name = "decoders",
+     .kind = "decoder",
+     PARTS(cn_decoders),
+     .examples = "A decoder is a pipeline of layers, or made from the encoder:\n\n"
+                 "  decoder = dense 128 relu | dense 784 sigmoid\n"
+                 "  decoder = mirror sigmoid\n\n"},
+    {.name = "losses",
+     .kind = "loss",
+     PARTS(cn_losses),
+     .examples = "A loss says how far the reconstruction y is from the row x:\n\n"
+                 "  cinch train --train data.csv --encoder \"dense 8 relu\" --loss mae\n\n"},
+    {.name = "penalties",
+     .kind = "penalty",
+     PARTS(cn_penalties),
+     .examples = "Penalties are added to the loss, one or several joined by |:\n\n"
+                 "  penalty = activity_l1 1e-5 | weight_l2 1e-6\n\n"},
+    {.name = "optimizers",
+     .kind = "optimizer",
+     PARTS(cn_optimizers),
+     .examples = "An optimizer moves the weights:\n\n"
+                 "  cinch train recipe.ini --optimizer \"adam lr=0.002\" -o run\n\n"},
+    {.name = "initializers",
+     .kind = "initializer",
+     PARTS(cn_initializers),
+     .examples = "An initializer draws the first weights; biases start at 0:\n\n"
+                 "  init = normal 0.01\n\n"},
+    {.name = "figures",
+     .kind = "figure",
+     PARTS(cn_figures),
+     .examples = "A figure is drawn of a model and rows, into a png, svg or pdf:\n\n"
+                 "  cinch plot compare run test.idx.gz -o digits.png\n"
+                 "  cinch plot loss run -o loss.svg\n\n"
+                 "and at a training's end, where its recipe says so:\n\n"
+                 "  figures = loss | compare n=10\n\n"},
 };
 
 enum { NTOPIC = sizeof topics / sizeof *topics };

@@ -1,5 +1,5 @@
-/* cinch_run: a recipe in, a run folder out. The trainer writes no files; this does, at the moments that the recipe's
- * `checkpoint` asks for and at the end, the model last. */
+/* cinch_run: a recipe in, a run folder out. The trainer writes no files; this does, at the moments that
+ * the recipe's `checkpoint` asks for and at the end, the model last. */
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,8 +13,8 @@
 #include "train/trainer.h"
 
 /* What a run writes; the figures come with their own names. */
-static const char *const file_names[] = {"recipe.ini", "checkpoint.safetensors", "history.csv", "result.json",
-                                         "model.safetensors", NULL};
+static const char *const file_names[] = {"recipe.ini",  "checkpoint.safetensors", "history.csv",
+                                         "result.json", "model.safetensors",      NULL};
 
 enum { CHECKPOINT_SECONDS = 30, ENCODED_AT_A_TIME = 4096 };
 
@@ -22,13 +22,13 @@ struct run {
     const cinch_run_options *options;
     const char *folder;
     cinch_recipe *recipe;
-    cinch_data *train, *test;      /* test may be NULL */
+    cinch_data *train, *test; /* test may be NULL */
     cinch_trainer *trainer;
     cn_pipeline figures;
     int lock;
-    size_t every;                  /* checkpoint every so many epochs; 0: auto */
-    double next_checkpoint;        /* clock time, for auto */
-    cinch_status failed;           /* what writing a checkpoint came to, with its message in error */
+    size_t every;           /* checkpoint every so many epochs; 0: auto */
+    double next_checkpoint; /* clock time, for auto */
+    cinch_status failed;    /* what writing a checkpoint came to, with its message in error */
     cinch_error *error;
 };
 
@@ -53,7 +53,7 @@ static double now(void)
     return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
-/* ---- Reading: all of it before anything is written ------------------------------------------------------- */
+/* ---- Reading: all of it before anything is written ----------------------------------------------------- */
 
 static cinch_status read_checkpoint_key(struct run *run, cinch_error *error)
 {
@@ -62,9 +62,9 @@ static cinch_status read_checkpoint_key(struct run *run, cinch_error *error)
     if (!strcmp(text, "auto"))
         return CINCH_OK;
     if (!cn_text_number(text, &every) || every < 1 || every > 1e9 || every != floor(every))
-        return cn_recipe_blame(run->recipe, CN_CHECKPOINT,
-                               cn_fail(error, CINCH_USAGE, "\"%s\" is neither auto nor a number of epochs", text),
-                               error);
+        return cn_recipe_blame(
+            run->recipe, CN_CHECKPOINT,
+            cn_fail(error, CINCH_USAGE, "\"%s\" is neither auto nor a number of epochs", text), error);
     run->every = (size_t)every;
     return CINCH_OK;
 }
@@ -110,8 +110,8 @@ static cinch_status check_test(const struct run *run, cinch_error *error)
         return CINCH_OK;
     size_t rows = cinch_data_rows(run->test);
     if (run->test->features != run->train->features)
-        return cn_fail(error, CINCH_BAD_INPUT, "%s: its rows have %zu values, those of %s %zu", run->test->source,
-                       run->test->features, run->train->source, run->train->features);
+        return cn_fail(error, CINCH_BAD_INPUT, "%s: its rows have %zu values, those of %s %zu",
+                       run->test->source, run->test->features, run->train->source, run->train->features);
     cinch_status status = cn_data_check(run->test, 0, rows, trainer->model->scaler.fill != NULL, error);
     return status ? status : cn_check_targets(&trainer->objective, trainer->model, run->test, 0, rows, error);
 }
@@ -128,8 +128,10 @@ static cinch_status keep_input(const struct run *run, cn_key key, cinch_error *e
         if (!output)
             status = CINCH_MEMORY;
         else if (cn_file_is_same(input, output))
-            status = cn_fail(error, CINCH_USAGE, "%s: the run would write over its own input; choose another folder "
-                             "with -o", output);
+            status = cn_fail(error, CINCH_USAGE,
+                             "%s: the run would write over its own input; choose another folder "
+                             "with -o",
+                             output);
         cn_free(output);
     }
     cn_free(input);
@@ -149,18 +151,21 @@ static cinch_status read_all(struct run *run, cinch_error *error)
 {
     if (!*cn_recipe_text(run->recipe, CN_TRAIN))
         return cn_recipe_blame(run->recipe, CN_TRAIN,
-                               cn_fail(error, CINCH_USAGE, "no training data: name a file with --train"), error);
+                               cn_fail(error, CINCH_USAGE, "no training data: name a file with --train"),
+                               error);
     cinch_status status = keep_inputs(run, error);
-    if (status || (status = read_data(run, CN_TRAIN, &run->train, error)) || (status = read_data(run, CN_TEST, &run->test, error)))
+    if (status || (status = read_data(run, CN_TRAIN, &run->train, error)) ||
+        (status = read_data(run, CN_TEST, &run->test, error)))
         return status;
     run->trainer = cinch_trainer_new(run->recipe, run->train, error);
     status = run->trainer ? check_test(run, error) : CINCH_FAILED;
     if (status)
         return status;
-    return cn_figures_parse(cn_recipe_text(run->recipe, CN_FIGURES), run->trainer->model, &run->figures, error);
+    return cn_figures_parse(cn_recipe_text(run->recipe, CN_FIGURES), run->trainer->model, &run->figures,
+                            error);
 }
 
-/* ---- Writing --------------------------------------------------------------------------------------------- */
+/* ---- Writing ------------------------------------------------------------------------------------------- */
 
 static cinch_status write_text(const struct run *run, const char *name, char *text, cinch_error *error)
 {
@@ -216,8 +221,8 @@ static cinch_status remove_checkpoint(const struct run *run, cinch_error *error)
     return status;
 }
 
-/* The folder is made and locked; the recipe and a first checkpoint are there, so that a run killed at any moment
- * can go on. */
+/* The folder is made and locked; the recipe and a first checkpoint are there, so that a run killed at any
+ * moment can go on. */
 static cinch_status open_folder(struct run *run, cinch_error *error)
 {
     cinch_status status = cn_folder_make(run->folder, error);
@@ -232,7 +237,7 @@ static cinch_status open_folder(struct run *run, cinch_error *error)
     return run->options->resume ? CINCH_OK : write_checkpoint(run, error);
 }
 
-/* ---- Training -------------------------------------------------------------------------------------------- */
+/* ---- Training ------------------------------------------------------------------------------------------ */
 
 static bool wants_checkpoint(const struct run *run)
 {
@@ -268,15 +273,16 @@ static cinch_status train(struct run *run, cinch_error *error)
         cinch_error mine = {0};
         cinch_status written = write_checkpoint(run, &mine);
         if (written)
-            *error = mine;   /* a training that cannot go on is worse than one that was stopped */
+            *error = mine; /* a training that cannot go on is worse than one that was stopped */
         return written ? written : status;
     }
     return status ? status : write_checkpoint(run, error);
 }
 
-/* ---- Results --------------------------------------------------------------------------------------------- */
+/* ---- Results ------------------------------------------------------------------------------------------- */
 
-static cinch_status test_model(const struct run *run, const cinch_model *model, cinch_result *result, cinch_error *error)
+static cinch_status test_model(const struct run *run, const cinch_model *model, cinch_result *result,
+                               cinch_error *error)
 {
     const cinch_trainer *trainer = run->trainer;
     size_t rows = run->test ? cinch_data_rows(run->test) : 0;
@@ -330,7 +336,10 @@ static cinch_status draw_figures(const struct run *run, const cinch_model *model
     char *start = cn_recipe_path(run->recipe, CN_INIT_FROM, error);
     if (!start)
         return CINCH_MEMORY;
-    cn_figures_input input = {.model = model, .init_from = start, .train = run->train, .test = run->test,
+    cn_figures_input input = {.model = model,
+                              .init_from = start,
+                              .train = run->train,
+                              .test = run->test,
                               .threads = cn_threads_count(run->trainer->threads)};
     cinch_status status = cn_figures_draw(&run->figures, &input, run->folder, error);
     cn_free(start);
@@ -343,11 +352,14 @@ static void sum_up(const struct run *run, cinch_result *result)
     const cinch_epoch *last = &trainer->history[trainer->epoch - 1];
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
-    *result = (cinch_result){.rows = trainer->rows, .epochs = trainer->epoch,
+    *result = (cinch_result){.rows = trainer->rows,
+                             .epochs = trainer->epoch,
                              .best_epoch = trainer->keep_best ? trainer->best_epoch : trainer->epoch - 1,
-                             .train_loss = last->train_loss, .train_reconstruction = last->train_reconstruction,
+                             .train_loss = last->train_loss,
+                             .train_reconstruction = last->train_reconstruction,
                              .validation_loss = NAN,
-                             .test_loss = NAN, .test_reconstruction = NAN,
+                             .test_loss = NAN,
+                             .test_reconstruction = NAN,
                              .peak_bytes = (size_t)usage.ru_maxrss * 1024};
     result->validation_loss = trainer->history[result->best_epoch].validation_loss;
     for (size_t e = 0; e < trainer->epoch; e++)
@@ -397,8 +409,9 @@ static cinch_status look_at_end(struct run *run, cinch_result *result, bool *res
         *rests = true;
         sum_up(run, result);
         status = test_model(run, model, result, error);
-        note(run, run->trainer->epoch < run->trainer->epochs ? "already finished: %zu epochs, ended by patience"
-                                                             : "already finished: %zu epochs",
+        note(run,
+             run->trainer->epoch < run->trainer->epochs ? "already finished: %zu epochs, ended by patience"
+                                                        : "already finished: %zu epochs",
              run->trainer->epoch);
     }
     cn_free(path);
@@ -435,8 +448,11 @@ cinch_status cinch_run(const cinch_recipe *recipe, const char *folder, const cin
     cinch_result ignored;
     if (!error)
         error = &own;
-    struct run run = {.options = options ? options : &none, .folder = folder, .lock = -1, .error = error,
-               .next_checkpoint = now() + CHECKPOINT_SECONDS};
+    struct run run = {.options = options ? options : &none,
+                      .folder = folder,
+                      .lock = -1,
+                      .error = error,
+                      .next_checkpoint = now() + CHECKPOINT_SECONDS};
     cinch_status status = CINCH_OK;
     if (cn_file_exists(folder))
         status = cn_folder_lock(folder, &run.lock, error);

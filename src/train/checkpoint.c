@@ -1,5 +1,5 @@
-/* Checkpoints: the model's file as it stands, and beside its tensors the optimizer's arrays, the best epoch's values and
- * the trainer's position. */
+/* Checkpoints: the model's file as it stands, and beside its tensors the optimizer's arrays, the best
+ * epoch's values and the trainer's position. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +27,7 @@ static void list_positions(cinch_trainer *trainer, struct position list[NPOSITIO
         {"loss_sum", NULL, &trainer->loss_sum},
         {"reconstruction_sum", NULL, &trainer->reconstruction_sum},
         {"seconds", NULL, &trainer->seconds},
-        {"rows", &trainer->rows, NULL},   /* these two to see that the data is the same */
+        {"rows", &trainer->rows, NULL}, /* these two to see that the data is the same */
         {"data_checksum", &trainer->checksum, NULL},
     };
     memcpy(list, all, sizeof all);
@@ -35,7 +35,7 @@ static void list_positions(cinch_trainer *trainer, struct position list[NPOSITIO
 
 static const char history_seconds[] = "history_seconds";
 
-/* ---- Writing --------------------------------------------------------------------------------------------- */
+/* ---- Writing ------------------------------------------------------------------------------------------- */
 
 /* Texts and arrays made for one file, freed together. */
 struct scrap {
@@ -59,7 +59,8 @@ static char *tensor_name(const char *prefix, const char *slot, const char *name,
 
 /* One more tensor of a parameter's shape. values NULL: out of `reals`, unpacked. */
 static cinch_status add_tensor(const cinch_trainer *trainer, size_t p, char *name, const float *values,
-                               const void *reals, cn_model_file *file, struct scrap *scrap, cinch_error *error)
+                               const void *reals, cn_model_file *file, struct scrap *scrap,
+                               cinch_error *error)
 {
     const cn_parameter *parameter = &trainer->model->parameters[p];
     if (!keep(scrap, name))
@@ -84,12 +85,12 @@ static cinch_status add_tensors(const cinch_trainer *trainer, cn_model_file *fil
     for (size_t p = 0; p < weights->count && !status; p++) {
         const char *name = trainer->model->parameters[p].name;
         for (size_t s = 0; s < weights->nslot && !status; s++)
-            status = add_tensor(trainer, p,
-                                tensor_name("optimizer.", cn_trainer_optimizer(trainer)->slots[s], name, error),
-                                NULL, weights->slots[p * weights->nslot + s], file, scrap, error);
+            status = add_tensor(
+                trainer, p, tensor_name("optimizer.", cn_trainer_optimizer(trainer)->slots[s], name, error),
+                NULL, weights->slots[p * weights->nslot + s], file, scrap, error);
         if (trainer->best && !status)
-            status = add_tensor(trainer, p, tensor_name("best.", "", name, error), trainer->best[p], NULL, file,
-                                scrap, error);
+            status = add_tensor(trainer, p, tensor_name("best.", "", name, error), trainer->best[p], NULL,
+                                file, scrap, error);
     }
     return status;
 }
@@ -148,7 +149,7 @@ cinch_status cinch_trainer_save(const cinch_trainer *trainer, const char *path, 
     return status;
 }
 
-/* ---- Reading --------------------------------------------------------------------------------------------- */
+/* ---- Reading ------------------------------------------------------------------------------------------- */
 
 static cinch_status damaged(const char *path, const char *what, cinch_error *error)
 {
@@ -294,8 +295,8 @@ static cinch_status restore(cinch_trainer *trainer, const cn_safetensors *file, 
     if (!fits_batches(&there))
         return damaged(path, "its position is not between two batches", error);
     if (there.epoch > trainer->epochs || (there.epoch == trainer->epochs && there.row))
-        return cn_fail(error, CINCH_USAGE, "%s: %zu epochs are done already; give --epochs more than that", path,
-                       there.epoch);
+        return cn_fail(error, CINCH_USAGE, "%s: %zu epochs are done already; give --epochs more than that",
+                       path, there.epoch);
     if ((status = cn_trainer_reserve(trainer, there.epoch + 1, error)))
         return status;
     there.history = trainer->history;
@@ -303,7 +304,8 @@ static cinch_status restore(cinch_trainer *trainer, const cn_safetensors *file, 
     *trainer = there;
     if (!read_history(trainer, saved->history, seconds))
         return damaged(path, "its history does not fit its position", error);
-    if (!(status = read_slots(trainer, file, path, error)) && !(status = read_best(trainer, file, path, error)) &&
+    if (!(status = read_slots(trainer, file, path, error)) &&
+        !(status = read_best(trainer, file, path, error)) &&
         !(status = cn_model_take(trainer->model, file, "", path, error)))
         cn_weights_load(trainer->weights, trainer->model);
     return status;
@@ -316,7 +318,8 @@ cinch_status cinch_trainer_restore(cinch_trainer *trainer, const char *path, cin
     cinch_model *saved = NULL;
     bool hashed = false;
     cinch_status status = cn_file_read(path, cn_limits_standard.file_bytes, &bytes, error);
-    if (!status && !(status = cn_safetensors_parse(&bytes, path, &cn_limits_standard, &file, &hashed, error))) {
+    if (!status &&
+        !(status = cn_safetensors_parse(&bytes, path, &cn_limits_standard, &file, &hashed, error))) {
         if (!hashed)
             status = damaged(path, "it has no sha256", error);
         else if (!(saved = cn_model_read(&file, path, error)))

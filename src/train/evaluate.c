@@ -7,10 +7,10 @@
 
 struct cn_evaluator {
     cn_threads *threads;
-    size_t chunk;              /* rows that a thread carries at a time */
-    cn_plan *plan;             /* so many rows for each thread */
-    size_t *rows;              /* [plan rows]: their numbers in the data */
-    double *values, *penalties;   /* [most_rows] */
+    size_t chunk;               /* rows that a thread carries at a time */
+    cn_plan *plan;              /* so many rows for each thread */
+    size_t *rows;               /* [plan rows]: their numbers in the data */
+    double *values, *penalties; /* [most_rows] */
 
     /* What the threads work on. */
     cn_step step;
@@ -29,8 +29,9 @@ static size_t chunk_rows(const cinch_model *model)
     return rows < 1 ? 1 : rows < CN_CHUNK_ROWS ? rows : CN_CHUNK_ROWS;
 }
 
-cn_evaluator *cn_evaluator_new(const cinch_model *model, const cn_weights *weights, const cn_objective *objective,
-                               cn_threads *threads, size_t most_rows, cinch_error *error)
+cn_evaluator *cn_evaluator_new(const cinch_model *model, const cn_weights *weights,
+                               const cn_objective *objective, cn_threads *threads, size_t most_rows,
+                               cinch_error *error)
 {
     cn_evaluator *evaluator = cn_new(1, sizeof *evaluator, error);
     if (!evaluator)
@@ -77,8 +78,9 @@ static void evaluate_share(void *arg, size_t thread)
         size_t rows = end - first < chunk ? end - first : chunk;
         for (size_t r = 0; r < rows; r++)
             evaluator->rows[place + r] = evaluator->first + first + r;
-        cn_data_gather(evaluator->data, &plan->model->scaler, NULL, evaluator->first + first, rows, plan->stride,
-                       step.kernels->real_size, cn_row(&step, plan->input, plan->stride, place));
+        cn_data_gather(evaluator->data, &plan->model->scaler, NULL, evaluator->first + first, rows,
+                       plan->stride, step.kernels->real_size,
+                       cn_row(&step, plan->input, plan->stride, place));
         cn_plan_pass(plan, &step, 1, place, rows);
         for (size_t r = 0; r < rows; r++) {
             evaluator->values[first + r] = plan->values[place + r];
@@ -100,7 +102,10 @@ cn_evaluation cn_evaluate(cn_evaluator *evaluator, const cinch_data *data, size_
                           uint64_t seed, bool noise)
 {
     const cn_plan *plan = evaluator->plan;
-    evaluator->step = (cn_step){.kernels = plan->weights->kernels, .noise = noise, .seed = seed, .epochs = 1,
+    evaluator->step = (cn_step){.kernels = plan->weights->kernels,
+                                .noise = noise,
+                                .seed = seed,
+                                .epochs = 1,
                                 .rows = evaluator->rows};
     evaluator->data = data;
     evaluator->first = first;
@@ -113,14 +118,14 @@ cn_evaluation cn_evaluate(cn_evaluator *evaluator, const cinch_data *data, size_
                            .reconstruction = reconstruction};
 }
 
-/* ---- Rows that a loss takes ------------------------------------------------------------------------------ */
+/* ---- Rows that a loss takes ---------------------------------------------------------------------------- */
 
 static cinch_status refuse_target(const cn_objective *objective, const cinch_data *data, size_t row,
                                   size_t feature, double value, cinch_error *error)
 {
     char what[160];
-    snprintf(what, sizeof what, "is %g after scaling: loss %s takes values in [0, 1] (see --scale minmax)", value,
-             cn_objective_loss(objective)->part.name);
+    snprintf(what, sizeof what, "is %g after scaling: loss %s takes values in [0, 1] (see --scale minmax)",
+             value, cn_objective_loss(objective)->part.name);
     return cn_data_refuse(data, row, feature, what, error);
 }
 

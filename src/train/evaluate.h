@@ -8,16 +8,18 @@
 typedef struct cn_evaluator cn_evaluator;
 
 /* For up to most_rows rows at a time. Model, weights, objective and threads must outlive it. */
-cn_evaluator *cn_evaluator_new(const cinch_model *model, const cn_weights *weights, const cn_objective *objective,
-                               cn_threads *threads, size_t most_rows, cinch_error *error);
+cn_evaluator *cn_evaluator_new(const cinch_model *model, const cn_weights *weights,
+                               const cn_objective *objective, cn_threads *threads, size_t most_rows,
+                               cinch_error *error);
 void cn_evaluator_free(cn_evaluator *evaluator);
 
 typedef struct cn_evaluation {
-    double loss;                 /* penalties added */
-    double reconstruction;       /* without them */
+    double loss;           /* penalties added */
+    double reconstruction; /* without them */
 } cn_evaluation;
 
-/* Rows [first, first + count) of data, scaled by the model's scaler. With `noise`, noise and dropout act, drawn by (seed, row). */
+/* Rows [first, first + count) of data, scaled by the model's scaler. With `noise`, noise and dropout act,
+ * drawn by (seed, row). */
 cn_evaluation cn_evaluate(cn_evaluator *evaluator, const cinch_data *data, size_t first, size_t count,
                           uint64_t seed, bool noise);
 

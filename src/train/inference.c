@@ -4,14 +4,17 @@
 
 #include "base/memory.h"
 
-enum { MOST_ROWS = 96, MOST_REALS = 1 << 20 };   /* of one buffer: rows that stay in the cache, wide ones in 4 MB */
+enum {
+    MOST_ROWS = 96,
+    MOST_REALS = 1 << 20
+}; /* of one buffer: rows that stay in the cache, wide ones in 4 MB */
 
 /* One kernel call: a product with what follows it fused in, or an elementwise primitive by itself. */
 typedef struct operation {
-    cn_primitive_kind kind;        /* CN_MATMUL stands for product, bias and activation */
+    cn_primitive_kind kind; /* CN_MATMUL stands for product, bias and activation */
     size_t in, out;
     cn_matrix matrix;
-    float *vector;                 /* a bias or a factor of each feature, padded to CN_PANEL; NULL: none */
+    float *vector; /* a bias or a factor of each feature, padded to CN_PANEL; NULL: none */
     cn_activation activation;
     float factor;
 } operation;
@@ -20,13 +23,13 @@ struct cn_inference {
     const cn_kernels *kernels;
     operation *operations;
     size_t noperation;
-    size_t in, out, stride;        /* stride: of every buffer, the widest */
+    size_t in, out, stride; /* stride: of every buffer, the widest */
     size_t nthread;
-    size_t rows;                   /* of one run at most */
-    float *buffers;                /* [threads][2][rows][stride] */
+    size_t rows;    /* of one run at most */
+    float *buffers; /* [threads][2][rows][stride] */
 };
 
-/* ---- Planning -------------------------------------------------------------------------------------------- */
+/* ---- Planning ------------------------------------------------------------------------------------------ */
 
 static float *padded_vector(const cn_parameter *parameter, cinch_error *error)
 {
@@ -36,8 +39,8 @@ static float *padded_vector(const cn_parameter *parameter, cinch_error *error)
     return vector;
 }
 
-static cinch_status plan_product(const cn_inference *inference, operation *planned, const cn_primitive *primitive,
-                                 cinch_error *error)
+static cinch_status plan_product(const cn_inference *inference, operation *planned,
+                                 const cn_primitive *primitive, cinch_error *error)
 {
     size_t count;
     planned->matrix = (cn_matrix){.in = planned->in, .out = planned->out};
@@ -49,8 +52,8 @@ static cinch_status plan_product(const cn_inference *inference, operation *plann
     return CINCH_OK;
 }
 
-/* Whether the primitive can be done by the product before it: a bias, if it has none yet, or an activation as the
- * last thing that it does. */
+/* Whether the primitive can be done by the product before it: a bias, if it has none yet, or an activation
+ * as the last thing that it does. */
 static bool fuses(const operation *before, const cn_primitive *primitive)
 {
     if (!before || before->kind != CN_MATMUL || before->activation != CN_LINEAR)
@@ -65,8 +68,10 @@ static cinch_status plan_primitive(cn_inference *inference, const cn_primitive *
         return CINCH_OK;
     operation *planned = fuses(before, primitive) ? before : &inference->operations[inference->noperation++];
     if (planned != before)
-        *planned = (operation){.kind = primitive->kind, .in = cn_shape_size(primitive->input),
-                               .out = cn_shape_size(primitive->output), .factor = (float)primitive->factor};
+        *planned = (operation){.kind = primitive->kind,
+                               .in = cn_shape_size(primitive->input),
+                               .out = cn_shape_size(primitive->output),
+                               .factor = (float)primitive->factor};
     if (primitive->kind == CN_MATMUL)
         return plan_product(inference, planned, primitive, error);
     if (primitive->kind == CN_ACTIVATE)
@@ -99,8 +104,8 @@ static cinch_status plan_program(cn_inference *inference, const cn_program *prog
     return inference->buffers ? CINCH_OK : CINCH_MEMORY;
 }
 
-cn_inference *cn_inference_new(const cinch_model *model, size_t first, size_t count, const cn_kernels *kernels,
-                               size_t nthread, cinch_error *error)
+cn_inference *cn_inference_new(const cinch_model *model, size_t first, size_t count,
+                               const cn_kernels *kernels, size_t nthread, cinch_error *error)
 {
     cn_program program = {0};
     cn_inference *inference = cn_new(1, sizeof *inference, error);
@@ -134,7 +139,7 @@ void cn_inference_free(cn_inference *inference)
     cn_free(inference);
 }
 
-/* ---- Running --------------------------------------------------------------------------------------------- */
+/* ---- Running ------------------------------------------------------------------------------------------- */
 
 static float *buffer(const cn_inference *inference, size_t thread, size_t which)
 {
@@ -156,7 +161,8 @@ static void scale(const operation *planned, size_t rows, size_t stride, const fl
 {
     for (size_t r = 0; r < rows; r++)
         for (size_t j = 0; j < planned->out; j++)
-            y[r * stride + j] = x[r * stride + j] * planned->factor * (planned->vector ? planned->vector[j] : 1);
+            y[r * stride + j] =
+                x[r * stride + j] * planned->factor * (planned->vector ? planned->vector[j] : 1);
 }
 
 static void add(const operation *planned, size_t rows, size_t stride, const float *x, float *y)
@@ -166,16 +172,22 @@ static void add(const operation *planned, size_t rows, size_t stride, const floa
             y[r * stride + j] = x[r * stride + j] + planned->vector[j];
 }
 
-static void run_operation(const cn_inference *inference, const operation *planned, size_t rows, const float *x,
-                          float *y)
+static void run_operation(const cn_inference *inference, const operation *planned, size_t rows,
+                          const float *x, float *y)
 {
     size_t stride = inference->stride;
     switch (planned->kind) {
     case CN_MATMUL:
-        inference->kernels->product(&(cn_product){
-            .rows = rows, .in = planned->in, .out = planned->out, .x = x, .x_stride = stride,
-            .panels = planned->matrix.panels, .bias = planned->vector, .activation = planned->activation,
-            .y = y, .y_stride = stride});
+        inference->kernels->product(&(cn_product){.rows = rows,
+                                                  .in = planned->in,
+                                                  .out = planned->out,
+                                                  .x = x,
+                                                  .x_stride = stride,
+                                                  .panels = planned->matrix.panels,
+                                                  .bias = planned->vector,
+                                                  .activation = planned->activation,
+                                                  .y = y,
+                                                  .y_stride = stride});
         break;
     case CN_ADD:
         add(planned, rows, stride, x, y);

@@ -1,5 +1,5 @@
-/* Running a program of primitives: the planner's other half. What goes together is fused (matrix product, bias and activation
- * in one kernel), weights are packed once, and a run allocates nothing. */
+/* Running a program of primitives: the planner's other half. What goes together is fused (matrix product,
+ * bias and activation in one kernel), weights are packed once, and a run allocates nothing. */
 #ifndef CN_TRAIN_INFERENCE_H
 #define CN_TRAIN_INFERENCE_H
 
@@ -8,8 +8,8 @@
 typedef struct cn_inference cn_inference;
 
 /* Plans nodes [first, first + count) of the model for nthread threads, each with its own buffers. */
-cn_inference *cn_inference_new(const cinch_model *model, size_t first, size_t count, const cn_kernels *kernels,
-                               size_t nthread, cinch_error *error);
+cn_inference *cn_inference_new(const cinch_model *model, size_t first, size_t count,
+                               const cn_kernels *kernels, size_t nthread, cinch_error *error);
 void cn_inference_free(cn_inference *inference);
 
 /* Rows of one run at most. */

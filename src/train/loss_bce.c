@@ -7,7 +7,9 @@
 CN_LOSS_ROWS(VALUE, SLOPE)
 
 const cn_loss cn_loss_bce = {
-    .part = {.name = "bce", .example = "bce", .summary = "binary cross-entropy, of a sigmoid output and rows in [0, 1]",
+    .part = {.name = "bce",
+             .example = "bce",
+             .summary = "binary cross-entropy, of a sigmoid output and rows in [0, 1]",
              .equation = "mean max(z, 0) - z x + ln(1 + e^-|z|), y = sigmoid(z)"},
     .logits = true,
     .unit_targets = true,

@@ -4,10 +4,20 @@ enum { RATE, RHO, EPSILON };
 
 static const cn_option options[] = {
     [RATE] = CN_LEARNING_RATE("1"),
-    [RHO] = {.name = "rho", .type = CN_NUMBER, .standard = "0.95", .minimum = 0, .maximum = 1,
-            .open_maximum = true, .summary = "decay of the two mean squares"},
-    [EPSILON] = {.name = "eps", .type = CN_NUMBER, .standard = "1e-6", .minimum = 0, .maximum = 1,
-            .open_minimum = true, .summary = "keeps the divisor from 0"},
+    [RHO] = {.name = "rho",
+             .type = CN_NUMBER,
+             .standard = "0.95",
+             .minimum = 0,
+             .maximum = 1,
+             .open_maximum = true,
+             .summary = "decay of the two mean squares"},
+    [EPSILON] = {.name = "eps",
+                 .type = CN_NUMBER,
+                 .standard = "1e-6",
+                 .minimum = 0,
+                 .maximum = 1,
+                 .open_minimum = true,
+                 .summary = "keeps the divisor from 0"},
     {0},
 };
 
@@ -30,8 +40,12 @@ static void constants(const cn_spec *spec, double step, double constants[CN_MAX_
 CN_UPDATE(ADADELTA)
 
 const cn_optimizer cn_optimizer_adadelta = {
-    .part = {.name = "adadelta", .example = "adadelta rho=0.95", .summary = "steps in the size of earlier steps (Zeiler 2012)",
-             .equation = "G = rho G + (1-rho) g^2; u = g sqrt(D + eps) / sqrt(G + eps); p = p - lr u; D = rho D + (1-rho) u^2", .options = options},
+    .part = {.name = "adadelta",
+             .example = "adadelta rho=0.95",
+             .summary = "steps in the size of earlier steps (Zeiler 2012)",
+             .equation = "G = rho G + (1-rho) g^2; u = g sqrt(D + eps) / sqrt(G + eps); p = p - lr u; D = "
+                         "rho D + (1-rho) u^2",
+             .options = options},
     .slots = {"square", "delta"},
     .constants = constants,
     .update = {update_float, update_double},

@@ -4,10 +4,20 @@ enum { RATE, RHO, EPSILON };
 
 static const cn_option options[] = {
     [RATE] = CN_LEARNING_RATE("0.001"),
-    [RHO] = {.name = "rho", .type = CN_NUMBER, .standard = "0.9", .minimum = 0, .maximum = 1,
-            .open_maximum = true, .summary = "decay of the mean squared gradient"},
-    [EPSILON] = {.name = "eps", .type = CN_NUMBER, .standard = "1e-7", .minimum = 0, .maximum = 1,
-            .open_minimum = true, .summary = "keeps the divisor from 0"},
+    [RHO] = {.name = "rho",
+             .type = CN_NUMBER,
+             .standard = "0.9",
+             .minimum = 0,
+             .maximum = 1,
+             .open_maximum = true,
+             .summary = "decay of the mean squared gradient"},
+    [EPSILON] = {.name = "eps",
+                 .type = CN_NUMBER,
+                 .standard = "1e-7",
+                 .minimum = 0,
+                 .maximum = 1,
+                 .open_minimum = true,
+                 .summary = "keeps the divisor from 0"},
     {0},
 };
 
@@ -28,8 +38,11 @@ static void constants(const cn_spec *spec, double step, double constants[CN_MAX_
 CN_UPDATE(RMSPROP)
 
 const cn_optimizer cn_optimizer_rmsprop = {
-    .part = {.name = "rmsprop", .example = "rmsprop lr=0.001", .summary = "gradient over its running size (Tieleman, Hinton 2012)",
-             .equation = "v = rho v + (1-rho) g^2; p = p - lr g / (sqrt(v) + eps)", .options = options},
+    .part = {.name = "rmsprop",
+             .example = "rmsprop lr=0.001",
+             .summary = "gradient over its running size (Tieleman, Hinton 2012)",
+             .equation = "v = rho v + (1-rho) g^2; p = p - lr g / (sqrt(v) + eps)",
+             .options = options},
     .slots = {"square"},
     .constants = constants,
     .update = {update_float, update_double},

@@ -28,7 +28,10 @@ ACTIVITY_L1(float)
 ACTIVITY_L1(double)
 
 const cn_penalty cn_penalty_activity_l1 = {
-    .part = {.name = "activity_l1", .example = "activity_l1 1e-4", .summary = "magnitude of the code, a sparse code",
-             .equation = "W mean over rows of sum |code|", .options = options},
+    .part = {.name = "activity_l1",
+             .example = "activity_l1 1e-4",
+             .summary = "magnitude of the code, a sparse code",
+             .equation = "W mean over rows of sum |code|",
+             .options = options},
     .codes = {codes_float, codes_double},
 };

@@ -27,7 +27,10 @@ WEIGHT_L1(float)
 WEIGHT_L1(double)
 
 const cn_penalty cn_penalty_weight_l1 = {
-    .part = {.name = "weight_l1", .example = "weight_l1 1e-5", .summary = "sum of the weights' magnitudes, biases left out",
-             .equation = "W sum |w|", .options = options},
+    .part = {.name = "weight_l1",
+             .example = "weight_l1 1e-5",
+             .summary = "sum of the weights' magnitudes, biases left out",
+             .equation = "W sum |w|",
+             .options = options},
     .weights = {weights_float, weights_double},
 };

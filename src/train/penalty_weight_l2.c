@@ -25,7 +25,10 @@ WEIGHT_L2(float)
 WEIGHT_L2(double)
 
 const cn_penalty cn_penalty_weight_l2 = {
-    .part = {.name = "weight_l2", .example = "weight_l2 1e-4", .summary = "sum of the squared weights, biases left out",
-             .equation = "W sum w^2", .options = options},
+    .part = {.name = "weight_l2",
+             .example = "weight_l2 1e-4",
+             .summary = "sum of the squared weights, biases left out",
+             .equation = "W sum w^2",
+             .options = options},
     .weights = {weights_float, weights_double},
 };

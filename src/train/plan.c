@@ -3,7 +3,7 @@
 #include "base/memory.h"
 #include "math/tree.h"
 
-/* ---- The objective --------------------------------------------------------------------------------------- */
+/* ---- The objective ------------------------------------------------------------------------------------- */
 
 const cn_loss *cn_objective_loss(const cn_objective *objective)
 {
@@ -46,7 +46,7 @@ void cn_objective_clear(cn_objective *objective)
     *objective = (cn_objective){0};
 }
 
-/* ---- Making ---------------------------------------------------------------------------------------------- */
+/* ---- Making -------------------------------------------------------------------------------------------- */
 
 /* A buffer of rows*stride reals, the product checked. */
 static void *new_buffer(const cn_plan *plan, size_t stride, cinch_error *error)
@@ -126,7 +126,7 @@ void cn_plan_free(cn_plan *plan)
     cn_free(plan);
 }
 
-/* ---- Passes ---------------------------------------------------------------------------------------------- */
+/* ---- Passes -------------------------------------------------------------------------------------------- */
 
 static void forward(const cn_plan *plan, const cn_step *step, size_t first, size_t count)
 {
@@ -136,7 +136,8 @@ static void forward(const cn_plan *plan, const cn_step *step, size_t first, size
     }
 }
 
-static void backward(const cn_plan *plan, const cn_step *step, size_t from, size_t to, size_t first, size_t count)
+static void backward(const cn_plan *plan, const cn_step *step, size_t from, size_t to, size_t first,
+                     size_t count)
 {
     for (size_t i = to; i-- > from;) {
         const cn_node *node = &plan->model->nodes[i];
@@ -148,15 +149,17 @@ static void backward(const cn_plan *plan, const cn_step *step, size_t from, size
 static void rows_loss(const cn_plan *plan, const cn_step *step, size_t batch_rows, size_t first, size_t count)
 {
     const cn_flow *last = &plan->flows[plan->model->nnode - 1];
-    cn_objective_loss(plan->objective)->rows[cn_precision(step)](
-        count, plan->features, last->y_stride, cn_row(step, last->y, last->y_stride, first),
-        cn_row(step, plan->input, plan->stride, first), plan->stride,
-        1 / ((double)batch_rows * (double)plan->features),
-        last->dy ? cn_row(step, last->dy, last->y_stride, first) : NULL, plan->values + first);
+    cn_objective_loss(plan->objective)
+        ->rows[cn_precision(step)](
+            count, plan->features, last->y_stride, cn_row(step, last->y, last->y_stride, first),
+            cn_row(step, plan->input, plan->stride, first), plan->stride,
+            1 / ((double)batch_rows * (double)plan->features),
+            last->dy ? cn_row(step, last->dy, last->y_stride, first) : NULL, plan->values + first);
 }
 
 /* The code's penalties: their values, and their slopes added to what the decoder sent back. */
-static void code_penalties(const cn_plan *plan, const cn_step *step, size_t batch_rows, size_t first, size_t count)
+static void code_penalties(const cn_plan *plan, const cn_step *step, size_t batch_rows, size_t first,
+                           size_t count)
 {
     const cn_pipeline *penalties = &plan->objective->penalties;
     const cn_flow *code = &plan->flows[plan->model->nencoder - 1];

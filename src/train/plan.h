@@ -25,13 +25,13 @@ typedef struct cn_plan {
     const cinch_model *model;
     const cn_weights *weights;
     const cn_objective *objective;
-    size_t rows;               /* room for so many */
-    size_t features, stride;   /* of the input */
+    size_t rows;             /* room for so many */
+    size_t features, stride; /* of the input */
     bool backward;
-    void *input;               /* [rows][stride]: the scaled rows, which are the targets too */
-    cn_flow *flows;            /* [nodes] */
-    double *values;            /* [rows]: each row's loss, summed over the features */
-    double *penalties;         /* [rows]: each row's part of the code's penalties */
+    void *input;       /* [rows][stride]: the scaled rows, which are the targets too */
+    cn_flow *flows;    /* [nodes] */
+    double *values;    /* [rows]: each row's loss, summed over the features */
+    double *penalties; /* [rows]: each row's part of the code's penalties */
 } cn_plan;
 
 /* Everything that the passes need is allocated here; they allocate nothing. */
@@ -39,11 +39,13 @@ cn_plan *cn_plan_new(const cinch_model *model, const cn_weights *weights, const 
                      size_t rows, bool backward, cinch_error *error);
 void cn_plan_free(cn_plan *plan);
 
-/* Carries rows [first, first + count) of a batch of batch_rows forward and, in a plan for it, backward, as far as each row
- * goes by itself: values, penalties, and the gradients of every node's output. Other threads may carry other rows. */
+/* Carries rows [first, first + count) of a batch of batch_rows forward and, in a plan for it, backward, as
+ * far as each row goes by itself: values, penalties, and the gradients of every node's output. Other
+ * threads may carry other rows. */
 void cn_plan_pass(const cn_plan *plan, const cn_step *step, size_t batch_rows, size_t first, size_t count);
 
-/* After all rows' passes: one tile's gradient, the sum over its parameter's uses, to gradient[tile->count]. */
+/* After all rows' passes: one tile's gradient, the sum over its parameter's uses, to
+ * gradient[tile->count]. */
 void cn_plan_gradient(const cn_plan *plan, const cn_step *step, size_t batch_rows, const cn_tile *tile,
                       void *gradient);
 

@@ -15,14 +15,14 @@ struct cinch_runner {
     const cinch_model *model;
     const cn_kernels *kernels;
     size_t wanted_threads;
-    cn_threads *threads;               /* made for the first work that is worth it */
+    cn_threads *threads; /* made for the first work that is worth it */
     cn_threads *single;
-    cn_inference *tasks[NTASK];        /* for all threads once there are some, else for one */
+    cn_inference *tasks[NTASK]; /* for all threads once there are some, else for one */
     size_t task_threads[NTASK];
-    cn_scaler none;                    /* codes come as they are */
+    cn_scaler none; /* codes come as they are */
     double zero, one;
 
-    cn_objective objective;            /* for scores; weights NULL until then */
+    cn_objective objective; /* for scores; weights NULL until then */
     cn_weights *weights;
     cn_evaluator *evaluator;
 };
@@ -35,8 +35,11 @@ cinch_runner *cinch_runner_new(const cinch_model *model, size_t threads, cinch_e
     runner->model = model;
     runner->wanted_threads = threads;
     runner->one = 1;
-    runner->none = (cn_scaler){.kind = CN_SCALE_NONE, .features = cn_shape_size(model->code), .uniform = true,
-                               .offset = &runner->zero, .scale = &runner->one};
+    runner->none = (cn_scaler){.kind = CN_SCALE_NONE,
+                               .features = cn_shape_size(model->code),
+                               .uniform = true,
+                               .offset = &runner->zero,
+                               .scale = &runner->one};
     runner->kernels = cn_kernels_choose(error);
     if (!runner->kernels || !(runner->single = cn_threads_new(1, error))) {
         cinch_runner_free(runner);
@@ -59,7 +62,7 @@ void cinch_runner_free(cinch_runner *runner)
     cn_free(runner);
 }
 
-/* ---- Encode, decode, reconstruct ------------------------------------------------------------------------- */
+/* ---- Encode, decode, reconstruct ----------------------------------------------------------------------- */
 
 /* The pool for so many rows: a few are done sooner than threads start. */
 static cn_threads *threads_for(cinch_runner *runner, size_t nrow, cinch_error *error)
@@ -76,7 +79,8 @@ static cn_inference *inference_for(cinch_runner *runner, size_t task, size_t nth
     if (runner->tasks[task] && runner->task_threads[task] >= nthread)
         return runner->tasks[task];
     const cinch_model *model = runner->model;
-    size_t first = task == DECODE ? model->nencoder : 0, end = task == ENCODE ? model->nencoder : model->nnode;
+    size_t first = task == DECODE ? model->nencoder : 0,
+           end = task == ENCODE ? model->nencoder : model->nnode;
     cn_inference *made = cn_inference_new(model, first, end - first, runner->kernels, nthread, error);
     if (!made)
         return NULL;
@@ -91,8 +95,8 @@ struct job {
     const cn_inference *inference;
     size_t nthread;
     const cinch_data *data;
-    const cn_scaler *scale, *invert;   /* of the input; of the output, NULL: as it comes */
-    size_t first, nrow, width;         /* width: of a result's row */
+    const cn_scaler *scale, *invert; /* of the input; of the output, NULL: as it comes */
+    size_t first, nrow, width;       /* width: of a result's row */
     float *results;
 };
 
@@ -119,16 +123,16 @@ static cinch_status check_rows(const cinch_runner *runner, const cinch_data *dat
 {
     size_t rows = cinch_data_rows(data);
     if (first > rows || nrow > rows - first)
-        return cn_fail(error, CINCH_USAGE, "rows %zu to %zu were asked for; the data has %zu", first, first + nrow,
-                       rows);
+        return cn_fail(error, CINCH_USAGE, "rows %zu to %zu were asked for; the data has %zu", first,
+                       first + nrow, rows);
     if (data->features != wanted)
-        return cn_fail(error, CINCH_BAD_INPUT, "%s: its rows have %zu values, the model's %s %zu", data->source,
-                       data->features, codes ? "codes" : "rows", wanted);
+        return cn_fail(error, CINCH_BAD_INPUT, "%s: its rows have %zu values, the model's %s %zu",
+                       data->source, data->features, codes ? "codes" : "rows", wanted);
     return cn_data_check(data, first, nrow, !codes && runner->model->scaler.fill, error);
 }
 
-static cinch_status run_task(cinch_runner *runner, size_t task, const cinch_data *data, size_t first, size_t nrow,
-                             float *results, cinch_error *error)
+static cinch_status run_task(cinch_runner *runner, size_t task, const cinch_data *data, size_t first,
+                             size_t nrow, float *results, cinch_error *error)
 {
     const cinch_model *model = runner->model;
     size_t code = cn_shape_size(model->code), row = cn_shape_size(model->input);
@@ -141,10 +145,15 @@ static cinch_status run_task(cinch_runner *runner, size_t task, const cinch_data
     cn_inference *inference = threads ? inference_for(runner, task, cn_threads_count(threads), &own) : NULL;
     if (!inference)
         return cn_fail(error, own.status, "%s", own.message);
-    struct job job = {.inference = inference, .nthread = cn_threads_count(threads), .data = data,
-               .scale = task == DECODE ? &runner->none : &model->scaler,
-               .invert = task == ENCODE ? NULL : &model->scaler, .first = first, .nrow = nrow,
-               .width = task == ENCODE ? code : row, .results = results};
+    struct job job = {.inference = inference,
+                      .nthread = cn_threads_count(threads),
+                      .data = data,
+                      .scale = task == DECODE ? &runner->none : &model->scaler,
+                      .invert = task == ENCODE ? NULL : &model->scaler,
+                      .first = first,
+                      .nrow = nrow,
+                      .width = task == ENCODE ? code : row,
+                      .results = results};
     cn_threads_run(threads, run_share, &job);
     return CINCH_OK;
 }
@@ -167,7 +176,7 @@ cinch_status cinch_runner_reconstruct(cinch_runner *runner, const cinch_data *da
     return run_task(runner, RECONSTRUCT, data, first, nrow, rows, error);
 }
 
-/* ---- Scores ---------------------------------------------------------------------------------------------- */
+/* ---- Scores -------------------------------------------------------------------------------------------- */
 
 static cinch_status prepare_scores(cinch_runner *runner, cinch_error *error)
 {
@@ -187,13 +196,13 @@ static cinch_status prepare_scores(cinch_runner *runner, cinch_error *error)
             return CINCH_MEMORY;
         }
     }
-    runner->evaluator = cn_evaluator_new(model, runner->weights, &runner->objective, threads, SCORED_AT_A_TIME,
-                                         error);
+    runner->evaluator =
+        cn_evaluator_new(model, runner->weights, &runner->objective, threads, SCORED_AT_A_TIME, error);
     return runner->evaluator ? CINCH_OK : CINCH_MEMORY;
 }
 
-cinch_status cinch_runner_score(cinch_runner *runner, const cinch_data *data, size_t first, size_t nrow, bool noise,
-                                double *scores, cinch_error *error)
+cinch_status cinch_runner_score(cinch_runner *runner, const cinch_data *data, size_t first, size_t nrow,
+                                bool noise, double *scores, cinch_error *error)
 {
     size_t features = cn_shape_size(runner->model->input);
     uint64_t seed = cn_recipe_value(runner->model->recipe, CN_SEED).count;

@@ -6,7 +6,7 @@
 
 #include "base/memory.h"
 
-/* ---- Making ---------------------------------------------------------------------------------------------- */
+/* ---- Making -------------------------------------------------------------------------------------------- */
 
 /* `limit` first, then validation takes the last n - floor(n (1 - share)) rows of what is left. */
 static cinch_status split_rows(cinch_trainer *trainer, cinch_error *error)
@@ -37,8 +37,10 @@ static cinch_status take_settings(cinch_trainer *trainer, cinch_error *error)
     trainer->best_loss = INFINITY;
     if (!trainer->validation_rows && (keep == CN_KEEP_BEST || trainer->patience))
         return cn_recipe_blame(trainer->recipe, trainer->patience ? CN_PATIENCE : CN_KEEP,
-                               cn_fail(error, CINCH_USAGE, "needs validation rows: give a share, as in "
-                                       "--validation 0.1"), error);
+                               cn_fail(error, CINCH_USAGE,
+                                       "needs validation rows: give a share, as in "
+                                       "--validation 0.1"),
+                               error);
     return CINCH_OK;
 }
 
@@ -54,7 +56,8 @@ static cinch_status make_model(cinch_trainer *trainer, cinch_error *error)
     cn_text input = {0};
     cn_shape_print(trainer->model->input, &input);
     char *text = cn_text_take(&input, error);
-    cinch_status status = text ? cinch_recipe_set(trainer->model->recipe, "input", text, error) : CINCH_MEMORY;
+    cinch_status status =
+        text ? cinch_recipe_set(trainer->model->recipe, "input", text, error) : CINCH_MEMORY;
     cn_free(text);
     if (status)
         return status;
@@ -111,8 +114,8 @@ static cinch_status make_engine(cinch_trainer *trainer, cinch_error *error)
     if (!(trainer->kernels = cn_kernels_choose(error)) ||
         !(trainer->threads = cn_threads_new(cn_recipe_value(trainer->recipe, CN_THREADS).count, error)) ||
         !(trainer->weights = cn_weights_new(trainer->model, trainer->kernels, true, nslot, error)) ||
-        !(trainer->plan = cn_plan_new(trainer->model, trainer->weights, &trainer->objective, trainer->batch, true,
-                                      error)))
+        !(trainer->plan = cn_plan_new(trainer->model, trainer->weights, &trainer->objective, trainer->batch,
+                                      true, error)))
         return CINCH_FAILED;
     if (trainer->validation_rows &&
         !(trainer->validator = cn_evaluator_new(trainer->model, trainer->weights, &trainer->objective,
@@ -121,11 +124,13 @@ static cinch_status make_engine(cinch_trainer *trainer, cinch_error *error)
     trainer->order = cn_new(trainer->rows, sizeof *trainer->order, error);
     trainer->first_tile = cn_new(cn_threads_count(trainer->threads) + 1, sizeof *trainer->first_tile, error);
     trainer->tile_penalties = cn_new(trainer->weights->ntile, sizeof *trainer->tile_penalties, error);
-    trainer->gradients = cn_new(cn_threads_count(trainer->threads) * CN_TILE_REALS, trainer->kernels->real_size, error);
+    trainer->gradients =
+        cn_new(cn_threads_count(trainer->threads) * CN_TILE_REALS, trainer->kernels->real_size, error);
     if (!trainer->order || !trainer->first_tile || !trainer->tile_penalties || !trainer->gradients)
         return CINCH_MEMORY;
     share_tiles(trainer);
-    if (trainer->keep_best && !(trainer->best = cn_new(trainer->model->nparameter, sizeof *trainer->best, error)))
+    if (trainer->keep_best &&
+        !(trainer->best = cn_new(trainer->model->nparameter, sizeof *trainer->best, error)))
         return CINCH_MEMORY;
     for (size_t p = 0; trainer->best && p < trainer->model->nparameter; p++)
         if (!(trainer->best[p] = cn_new(trainer->model->parameters[p].count, sizeof(float), error)))
@@ -142,8 +147,8 @@ cinch_trainer *cinch_trainer_new(const cinch_recipe *recipe, const cinch_data *t
     trainer->recipe = cn_recipe_copy(recipe, error);
     if (!trainer->recipe || split_rows(trainer, error) || take_settings(trainer, error) ||
         make_model(trainer, error) || make_objective(trainer, error) ||
-        cn_check_targets(&trainer->objective, trainer->model, train, 0, trainer->rows + trainer->validation_rows,
-                         error) ||
+        cn_check_targets(&trainer->objective, trainer->model, train, 0,
+                         trainer->rows + trainer->validation_rows, error) ||
         make_engine(trainer, error)) {
         cinch_trainer_free(trainer);
         return NULL;
@@ -174,7 +179,7 @@ void cinch_trainer_free(cinch_trainer *trainer)
     cn_free(trainer);
 }
 
-/* ---- Steps: what every thread runs ------------------------------------------------------------------------ */
+/* ---- Steps: what every thread runs --------------------------------------------------------------------- */
 
 static double now(void)
 {
@@ -197,7 +202,8 @@ static void pass_rows(const cinch_trainer *trainer, const cn_step *step, size_t 
 }
 
 /* The thread's tiles: gradient over the whole batch, penalties, update, and the transposed copy. */
-static void update_tiles(cinch_trainer *trainer, const cn_step *step, size_t batch, size_t update, size_t thread)
+static void update_tiles(cinch_trainer *trainer, const cn_step *step, size_t batch, size_t update,
+                         size_t thread)
 {
     cn_weights *weights = trainer->weights;
     const cn_optimizer *optimizer = cn_trainer_optimizer(trainer);
@@ -220,7 +226,8 @@ static void update_tiles(cinch_trainer *trainer, const cn_step *step, size_t bat
     }
 }
 
-/* Thread 0, while the rows' losses stand: adds them up, and says whether to leave the loop after this step. */
+/* Thread 0, while the rows' losses stand: adds them up, and says whether to leave the loop after this
+ * step. */
 static void account_rows(cinch_trainer *trainer, size_t batch)
 {
     double reconstruction = cn_plan_reconstruction(trainer->plan, batch);
@@ -240,16 +247,21 @@ static void account_tiles(cinch_trainer *trainer, size_t batch)
     trainer->loss_sum += penalty * (double)batch;
 }
 
-/* Steps to the epoch's end or to a pause. Two barriers a step: after the first all rows are through, after the
- * second all parameters are updated. What thread 0 writes between them the others read after the second. */
+/* Steps to the epoch's end or to a pause. Two barriers a step: after the first all rows are through, after
+ * the second all parameters are updated. What thread 0 writes between them the others read after the
+ * second. */
 static void run_steps(void *arg, size_t thread)
 {
     cinch_trainer *trainer = arg;
     size_t row = trainer->row, update = trainer->updates;
     do {
         size_t batch = trainer->rows - row < trainer->batch ? trainer->rows - row : trainer->batch;
-        cn_step step = {.kernels = trainer->kernels, .training = true, .seed = trainer->seed,
-                        .epoch = trainer->epoch, .epochs = trainer->epochs, .rows = trainer->order + row};
+        cn_step step = {.kernels = trainer->kernels,
+                        .training = true,
+                        .seed = trainer->seed,
+                        .epoch = trainer->epoch,
+                        .epochs = trainer->epochs,
+                        .rows = trainer->order + row};
         pass_rows(trainer, &step, batch, thread);
         cn_threads_barrier(trainer->threads);
         if (thread == 0)
@@ -266,7 +278,7 @@ static void run_steps(void *arg, size_t thread)
     }
 }
 
-/* ---- Epochs ---------------------------------------------------------------------------------------------- */
+/* ---- Epochs -------------------------------------------------------------------------------------------- */
 
 bool cn_trainer_finished(const cinch_trainer *trainer)
 {
@@ -285,9 +297,10 @@ static void order_rows(cinch_trainer *trainer)
 
 static cinch_status diverged(const cinch_trainer *trainer, cinch_error *error)
 {
-    return cn_fail(error, CINCH_DIVERGED, "epoch %zu, row %zu: the loss is not finite: a smaller learning rate may "
-                   "help (optimizer = %s lr=...)", trainer->epoch, trainer->row,
-                   cn_trainer_optimizer(trainer)->part.name);
+    return cn_fail(error, CINCH_DIVERGED,
+                   "epoch %zu, row %zu: the loss is not finite: a smaller learning rate may "
+                   "help (optimizer = %s lr=...)",
+                   trainer->epoch, trainer->row, cn_trainer_optimizer(trainer)->part.name);
 }
 
 cinch_status cn_trainer_reserve(cinch_trainer *trainer, size_t nepoch, cinch_error *error)
@@ -307,11 +320,14 @@ static cinch_status end_epoch(cinch_trainer *trainer, cinch_error *error)
 {
     double rows = (double)trainer->rows;
     cinch_epoch *epoch = &trainer->history[trainer->epoch];
-    *epoch = (cinch_epoch){.train_loss = trainer->loss_sum / rows, .seconds = trainer->seconds,
-                           .train_reconstruction = trainer->reconstruction_sum / rows, .validation_loss = NAN};
+    *epoch = (cinch_epoch){.train_loss = trainer->loss_sum / rows,
+                           .seconds = trainer->seconds,
+                           .train_reconstruction = trainer->reconstruction_sum / rows,
+                           .validation_loss = NAN};
     if (trainer->validator)
         epoch->validation_loss = cn_evaluate(trainer->validator, trainer->data, trainer->rows,
-                                             trainer->validation_rows, trainer->seed, false).loss;
+                                             trainer->validation_rows, trainer->seed, false)
+                                     .loss;
     if (!isfinite(epoch->train_loss) || (trainer->validator && !isfinite(epoch->validation_loss)))
         return diverged(trainer, error);
     if (!trainer->validator || epoch->validation_loss < trainer->best_loss) {
@@ -338,17 +354,22 @@ static bool call_back(cinch_trainer *trainer, cinch_callback *callback, void *us
     }
     double rate = spent > 0 ? done / spent : 0;
     double left = (double)(trainer->epochs - trainer->epoch) * (double)trainer->rows - (double)trainer->row;
-    cinch_progress progress = {
-        .epoch = trainer->epoch - ended, .epochs = trainer->epochs, .row = ended ? trainer->rows : trainer->row,
-        .rows = trainer->rows, .rows_per_second = rate, .seconds_left = rate > 0 ? left / rate : 0,
-        .loss = ended ? trainer->history[trainer->epoch - 1].train_loss : trainer->loss_sum / done,
-        .ended = ended ? &trainer->history[trainer->epoch - 1] : NULL};
+    cinch_progress progress = {.epoch = trainer->epoch - ended,
+                               .epochs = trainer->epochs,
+                               .row = ended ? trainer->rows : trainer->row,
+                               .rows = trainer->rows,
+                               .rows_per_second = rate,
+                               .seconds_left = rate > 0 ? left / rate : 0,
+                               .loss = ended ? trainer->history[trainer->epoch - 1].train_loss
+                                             : trainer->loss_sum / done,
+                               .ended = ended ? &trainer->history[trainer->epoch - 1] : NULL};
     bool go_on = callback(&progress, user);
     trainer->next_call = now() + 0.1;
     return go_on;
 }
 
-cinch_status cinch_trainer_run(cinch_trainer *trainer, cinch_callback *callback, void *user, cinch_error *error)
+cinch_status cinch_trainer_run(cinch_trainer *trainer, cinch_callback *callback, void *user,
+                               cinch_error *error)
 {
     trainer->next_call = callback ? now() + 0.1 : INFINITY;
     bool ordered = false;
@@ -374,12 +395,13 @@ cinch_status cinch_trainer_run(cinch_trainer *trainer, cinch_callback *callback,
     return CINCH_OK;
 }
 
-/* ---- Results --------------------------------------------------------------------------------------------- */
+/* ---- Results ------------------------------------------------------------------------------------------- */
 
 char *cn_trainer_history(const cinch_trainer *trainer, bool seconds, cinch_error *error)
 {
     cn_text text = {0};
-    cn_text_add(&text, "epoch,train_loss,train_reconstruction,validation_loss%s\n", seconds ? ",seconds" : "");
+    cn_text_add(&text, "epoch,train_loss,train_reconstruction,validation_loss%s\n",
+                seconds ? ",seconds" : "");
     for (size_t e = 0; e < trainer->epoch; e++) {
         const cinch_epoch *epoch = &trainer->history[e];
         cn_text_add(&text, "%zu,", e);

@@ -8,37 +8,37 @@ struct cinch_trainer {
     /* What it is: fixed when it is made. */
     cinch_recipe *recipe;
     const cinch_data *data;
-    size_t rows, validation_rows;   /* the first rows train, those after them validate */
-    size_t checksum;                /* of all of them, as they are stored */
+    size_t rows, validation_rows; /* the first rows train, those after them validate */
+    size_t checksum;              /* of all of them, as they are stored */
     size_t batch, epochs, patience;
     uint64_t seed;
     bool shuffle, keep_best;
     cn_objective objective;
     cn_spec optimizer;
-    cinch_model *model;             /* the net and its scaler; its values are not kept up to date */
+    cinch_model *model; /* the net and its scaler; its values are not kept up to date */
     const cn_kernels *kernels;
     cn_threads *threads;
     cn_weights *weights;
     cn_plan *plan;
-    cn_evaluator *validator;        /* NULL without validation */
-    size_t *order;                  /* [rows]: this epoch's order */
-    size_t *first_tile;             /* [threads + 1]: the tiles of each thread */
-    double *tile_penalties;         /* [tiles]: of this step */
-    void *gradients;                /* [threads][CN_TILE_REALS]: of the tile that a thread has in hand */
+    cn_evaluator *validator; /* NULL without validation */
+    size_t *order;           /* [rows]: this epoch's order */
+    size_t *first_tile;      /* [threads + 1]: the tiles of each thread */
+    double *tile_penalties;  /* [tiles]: of this step */
+    void *gradients;         /* [threads][CN_TILE_REALS]: of the tile that a thread has in hand */
 
     /* Where it stands: what a checkpoint holds. */
-    size_t epoch, row;              /* the epoch under way and its rows done */
-    size_t updates;                 /* of the optimizer, so far */
-    double loss_sum, reconstruction_sum;   /* over this epoch's rows so far */
-    double seconds;                 /* of this epoch so far */
-    cinch_epoch *history;           /* [epoch] of those done, with room for history_room */
+    size_t epoch, row;                   /* the epoch under way and its rows done */
+    size_t updates;                      /* of the optimizer, so far */
+    double loss_sum, reconstruction_sum; /* over this epoch's rows so far */
+    double seconds;                      /* of this epoch so far */
+    cinch_epoch *history;                /* [epoch] of those done, with room for history_room */
     size_t history_room;
     size_t best_epoch;
-    double best_loss;               /* infinity before any */
-    float **best;                   /* [parameters]: the best epoch's values; NULL unless keep_best */
+    double best_loss; /* infinity before any */
+    float **best;     /* [parameters]: the best epoch's values; NULL unless keep_best */
 
     /* Between the threads of a step; written by thread 0 between its two barriers. */
-    double next_call;               /* clock time of the next callback; infinity without one */
+    double next_call; /* clock time of the next callback; infinity without one */
     bool pause, diverged;
 };
 

@@ -3,7 +3,7 @@
 #include "base/memory.h"
 #include "math/tree.h"
 
-enum { VECTOR_TILE = 64 };   /* reals of a vector in one tile */
+enum { VECTOR_TILE = 64 }; /* reals of a vector in one tile */
 
 size_t cn_first_trained(const cinch_model *model)
 {
@@ -18,7 +18,7 @@ static size_t matrix_in(const cn_parameter *parameter)
     return parameter->count / parameter->shape.sizes[0];
 }
 
-/* ---- Making ---------------------------------------------------------------------------------------------- */
+/* ---- Making -------------------------------------------------------------------------------------------- */
 
 static cinch_status find_uses(cn_weights *weights, const cinch_model *model, cinch_error *error)
 {
@@ -67,8 +67,8 @@ static cinch_status new_packed(cn_weights *weights, const cinch_model *model, si
         return CINCH_MEMORY;
     packed->matrix.panels = packed->reals;
     if (packed->packing == CN_PACK_MATRIX && training && flows_back(weights, model, p) &&
-        !(packed->matrix.transposed = cn_new(cn_round_up(packed->matrix.in, CN_PANEL) * packed->matrix.out,
-                                             real_size, error)))
+        !(packed->matrix.transposed =
+              cn_new(cn_round_up(packed->matrix.in, CN_PANEL) * packed->matrix.out, real_size, error)))
         return CINCH_MEMORY;
     if (!training)
         return CINCH_OK;
@@ -105,12 +105,17 @@ static cinch_status cut_tiles(cn_weights *weights, cinch_error *error)
         for (size_t panel = 0; panel < panels && packed->packing == CN_PACK_MATRIX; panel++)
             for (size_t row = 0; row < in; row += CN_TILE_ROWS, tile++) {
                 size_t nrow = least(CN_TILE_ROWS, in - row);
-                *tile = (cn_tile){.parameter = p, .first = (panel * in + row) * CN_PANEL,
-                                  .count = nrow * CN_PANEL, .panel = panel, .row = row, .nrow = nrow};
+                *tile = (cn_tile){.parameter = p,
+                                  .first = (panel * in + row) * CN_PANEL,
+                                  .count = nrow * CN_PANEL,
+                                  .panel = panel,
+                                  .row = row,
+                                  .nrow = nrow};
             }
         for (size_t first = 0; first < packed->nreal && packed->packing == CN_PACK_VECTOR;
              first += VECTOR_TILE, tile++)
-            *tile = (cn_tile){.parameter = p, .first = first, .count = least(VECTOR_TILE, packed->nreal - first)};
+            *tile =
+                (cn_tile){.parameter = p, .first = first, .count = least(VECTOR_TILE, packed->nreal - first)};
     }
     weights->ntile = total;
     return CINCH_OK;
@@ -159,7 +164,7 @@ void cn_weights_free(cn_weights *weights)
     cn_free(weights);
 }
 
-/* ---- Between a model's layout and the packed one --------------------------------------------------------- */
+/* ---- Between a model's layout and the packed one ------------------------------------------------------- */
 
 static cn_matrix matrix_around(const cn_weights *weights, size_t parameter, void *reals)
 {
@@ -170,8 +175,8 @@ static cn_matrix matrix_around(const cn_weights *weights, size_t parameter, void
     return matrix;
 }
 
-void cn_weights_pack(const cn_weights *weights, const cinch_model *model, size_t parameter, const float *values,
-                     void *reals)
+void cn_weights_pack(const cn_weights *weights, const cinch_model *model, size_t parameter,
+                     const float *values, void *reals)
 {
     cn_matrix matrix = matrix_around(weights, parameter, reals);
     if (weights->packed[parameter].packing == CN_PACK_MATRIX)
@@ -180,8 +185,8 @@ void cn_weights_pack(const cn_weights *weights, const cinch_model *model, size_t
         weights->kernels->from_float(values, reals, model->parameters[parameter].count);
 }
 
-void cn_weights_unpack(const cn_weights *weights, const cinch_model *model, size_t parameter, const void *reals,
-                       float *values)
+void cn_weights_unpack(const cn_weights *weights, const cinch_model *model, size_t parameter,
+                       const void *reals, float *values)
 {
     cn_matrix matrix = matrix_around(weights, parameter, (void *)reals);
     if (weights->packed[parameter].packing == CN_PACK_MATRIX)
@@ -202,7 +207,7 @@ void cn_weights_store(const cn_weights *weights, cinch_model *model)
         cn_weights_unpack(weights, model, p, weights->packed[p].reals, model->parameters[p].values);
 }
 
-/* ---- Penalties on weights -------------------------------------------------------------------------------- */
+/* ---- Penalties on weights ------------------------------------------------------------------------------ */
 
 double cn_weights_penalty(const cn_weights *weights, const cinch_model *model, const cn_pipeline *penalties,
                           const cn_tile *tile, void *gradient)
@@ -214,9 +219,9 @@ double cn_weights_penalty(const cn_weights *weights, const cinch_model *model, c
         const cn_penalty *penalty = (const cn_penalty *)penalties->specs[i].part;
         cn_penalty_weights *of = penalty->weights[weights->kernels->real_size == sizeof(double)];
         if (of)
-            sum += of(&penalties->specs[i], cn_tile_reals(weights, tile, weights->packed[tile->parameter].reals),
-                      tile->count,
-                      gradient);
+            sum +=
+                of(&penalties->specs[i], cn_tile_reals(weights, tile, weights->packed[tile->parameter].reals),
+                   tile->count, gradient);
     }
     return sum;
 }

@@ -1,4 +1,5 @@
-/* A layer of the tests: y = g x, a factor for each feature. It proves that one file is all that a layer takes. */
+/* A layer of the tests: y = g x, a factor for each feature. It proves that one file is all that a layer
+ * takes. */
 #include "model/layer.h"
 
 static cinch_status shape(cn_node *node, cinch_error *error)
