@@ -20,39 +20,16 @@ typedef struct topic {
     const char *examples; /* what comes first: lines to copy */
 } topic;
 
-/* Equations of the activations, which are words of a layer's option and no parts of their own. */
-static const cn_part activations[] = {
-    {.name = "linear", .summary = "the sum itself", .equation = "f(z) = z"},
-    {.name = "relu", .summary = "rectified linear", .equation = "f(z) = max(z, 0)"},
-    {.name = "leaky",
-     .summary = "rectified with a slope of 0.01 below 0",
-     .equation = "f(z) = max(z, 0.01 z)"},
-    {.name = "sigmoid", .summary = "logistic, into (0, 1)", .equation = "f(z) = 1 / (1 + exp(-z))"},
-    {.name = "tanh", .summary = "hyperbolic tangent, into (-1, 1)", .equation = "f(z) = tanh(z)"},
-    {.name = "elu", .summary = "exponential linear", .equation = "f(z) = z for z > 0, else exp(z) - 1"},
-    {.name = "selu",
-     .summary = "self-normalizing exponential linear",
-     .equation = "f(z) = 1.0507 z for z > 0, else 1.0507 * 1.6733 (exp(z) - 1)"},
-    {.name = "gelu",
-     .summary = "Gaussian error linear, exact",
-     .equation = "f(z) = z (1 + erf(z / sqrt(2))) / 2"},
-    {.name = "silu", .summary = "z weighted by its sigmoid", .equation = "f(z) = z / (1 + exp(-z))"},
-    {.name = "softplus", .summary = "smooth rectifier", .equation = "f(z) = log(1 + exp(z))"},
-};
+enum { MOST = 64 };
 
-enum { NACTIVATION = sizeof activations / sizeof *activations, MOST = 64 };
-
-/* In the order of the layers' own list; one without an equation here is listed all the same. */
+/* The activations are words of a layer's option and no parts of their own. */
 static void print_activations(cn_text *text)
 {
-    cn_part others[MOST];
+    cn_part activations[MOST];
     const cn_part *parts[MOST + 1] = {NULL};
     for (size_t i = 0; i < MOST && cn_activation_names[i]; i++) {
-        others[i] = (cn_part){.name = cn_activation_names[i], .summary = ""};
-        parts[i] = &others[i];
-        for (size_t j = 0; j < NACTIVATION; j++)
-            if (!strcmp(activations[j].name, cn_activation_names[i]))
-                parts[i] = &activations[j];
+        activations[i] = (cn_part){.name = cn_activation_names[i], .summary = cn_activation_helps[i].equation};
+        parts[i] = &activations[i];
     }
     cn_parts_help("activation", parts, text);
 }
