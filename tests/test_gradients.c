@@ -242,7 +242,7 @@ static void test_images(void **state)
     check("conv 2 2x2 tanh stride=3 pad=valid", "dense 24", "mse", "none");
     check("conv 3 3x2 elu pad=valid | dense 3",
           "dense 12 tanh | reshape 2x2x3 | deconv 2 2x3 tanh stride=2 | "
-          "conv 2 2x2 pad=valid tanh | dense 24",
+          "conv 2 2x2 tanh pad=valid | dense 24",
           "mse", "activity_l1 0.1");
     check("conv 2 3x3 tanh | maxpool 3", "upsample 2 | deconv 1 5x4 gelu stride=3 | maxpool 3 | dense 24",
           "mse", "none");
