@@ -11,6 +11,7 @@
 
 #include "base/memory.h"
 #include "data/data.h"
+#include "model/decoder.h"
 #include "train/plan.h"
 
 enum { ROWS = 37, FEATURES = 7 }; /* two blocks of rows, the second not full */
@@ -126,6 +127,16 @@ static size_t packed_place(const struct net *net, size_t parameter, size_t i)
     return (out / CN_PANEL * in + k) * CN_PANEL + out % CN_PANEL;
 }
 
+/* A real of a parameter as it runs, in both packings. */
+static void set_real(struct net *net, size_t parameter, size_t place, double value)
+{
+    cn_packed *packed = &net->weights->packed[parameter];
+    ((double *)packed->reals)[place] = value;
+    size_t in = packed->matrix.in, panel = place / CN_PANEL;
+    if (packed->matrix.transposed)
+        cn_kernels_double.transpose_tile(&packed->matrix, panel / in, 0, in);
+}
+
 /* |numeric - analytic| / (|numeric| + |analytic|), norms over one parameter. */
 static double relative_error(struct net *net, size_t parameter)
 {
@@ -134,11 +145,11 @@ static double relative_error(struct net *net, size_t parameter)
     for (size_t i = 0; i < net->model->parameters[parameter].count; i++) {
         size_t place = packed_place(net, parameter, i);
         double kept = reals[place];
-        reals[place] = kept + step_size;
+        set_real(net, parameter, place, kept + step_size);
         double above = objective(net);
-        reals[place] = kept - step_size;
+        set_real(net, parameter, place, kept - step_size);
         double below = objective(net);
-        reals[place] = kept;
+        set_real(net, parameter, place, kept);
         double numeric = (above - below) / (2 * step_size);
         difference += (numeric - gradient[place]) * (numeric - gradient[place]);
         size += numeric * numeric + gradient[place] * gradient[place];
@@ -172,6 +183,19 @@ static void test_layers(void **state)
         snprintf(encoder, sizeof encoder, "%s | dense 5 tanh", (*layer)->part.example);
         check(encoder, "dense 7", "mse", "none");
     }
+}
+
+static void test_decoders(void **state)
+{
+    (void)state;
+    for (const cn_decoder *const *decoder = cn_decoders; *decoder; decoder++) {
+        check("dense 5 tanh", (*decoder)->part.example, "mse", "none");
+        check("dense 21 silu | dropout 0.3 | dense 18 sigmoid", (*decoder)->part.example, "mae",
+              "weight_l2 0.02 | activity_l1 0.01");
+    }
+    check("dense 19 sigmoid | dense 2 gelu", "tied silu sigmoid", "bce", "weight_l1 0.01");
+    check("dropout 0.3 | dense 120 elu | dense 3 softplus | dense 33 sigmoid", "tied gelu linear tanh", "mse",
+          "none");
 }
 
 static void test_activations(void **state)
@@ -220,7 +244,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_layers),    cmocka_unit_test(test_activations), cmocka_unit_test(test_losses),
-        cmocka_unit_test(test_penalties), cmocka_unit_test(test_shapes),
+        cmocka_unit_test(test_penalties), cmocka_unit_test(test_shapes),      cmocka_unit_test(test_decoders),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

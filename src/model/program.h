@@ -22,7 +22,7 @@ typedef struct cn_parameter {
 } cn_parameter;
 
 typedef enum cn_primitive_kind {
-    CN_MATMUL,  /* y = W x, parameter (out, in) */
+    CN_MATMUL,  /* y = W x, parameter (out, in); transposed: y = x W, parameter (in, out) */
     CN_ADD,     /* y = x + b, parameter (features) */
     CN_SCALE,   /* y = factor x, times the parameter (features) where there is one */
     CN_ACTIVATE /* y = f(x) */
@@ -34,6 +34,7 @@ typedef struct cn_primitive {
     const cn_parameter *parameter;
     cn_activation activation;
     double factor;
+    bool transposed;
 } cn_primitive;
 
 typedef struct cn_program {

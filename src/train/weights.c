@@ -40,14 +40,14 @@ static cinch_status find_uses(cn_weights *weights, const cinch_model *model, cin
     return CINCH_OK;
 }
 
-/* Whether a gradient flows back through the parameter: it is used behind the first node that is trained. */
-static bool flows_back(const cn_weights *weights, const cinch_model *model, size_t parameter)
+/* Whether the parameter's transpose is wanted: in training, where a gradient flows back through it, which is
+ * where it is used behind the first node that is trained; and always where it is used twice, once so, once so
+ * (tied weights). */
+static bool wants_transposed(const cn_weights *weights, const cinch_model *model, size_t parameter,
+                             bool training)
 {
-    size_t first = cn_first_trained(model);
-    for (size_t u = weights->first_use[parameter]; u < weights->first_use[parameter + 1]; u++)
-        if (weights->uses[u].node > first)
-            return true;
-    return false;
+    size_t first = cn_first_trained(model), last_use = weights->first_use[parameter + 1] - 1;
+    return last_use > weights->first_use[parameter] || (training && weights->uses[last_use].node > first);
 }
 
 static cinch_status new_packed(cn_weights *weights, const cinch_model *model, size_t p, bool training,
@@ -66,7 +66,7 @@ static cinch_status new_packed(cn_weights *weights, const cinch_model *model, si
     if (!(packed->reals = cn_new(packed->nreal, real_size, error)))
         return CINCH_MEMORY;
     packed->matrix.panels = packed->reals;
-    if (packed->packing == CN_PACK_MATRIX && training && flows_back(weights, model, p) &&
+    if (packed->packing == CN_PACK_MATRIX && wants_transposed(weights, model, p, training) &&
         !(packed->matrix.transposed =
               cn_new(cn_round_up(packed->matrix.in, CN_PANEL) * packed->matrix.out, real_size, error)))
         return CINCH_MEMORY;
