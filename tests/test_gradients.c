@@ -96,6 +96,11 @@ static double objective(struct net *net)
     for (size_t r = 0; r < ROWS; r++)
         net->rows[r] = 100 + r;
     net->step.rows = net->rows;
+    if (net->plan->means) {
+        const cn_flow *code = &net->plan->flows[net->model->nencoder - 1];
+        cn_plan_encode(net->plan, &net->step, 0, ROWS);
+        cn_plan_means(net->plan, code->y, ROWS, code->y_stride, ROWS, 0, cn_shape_size(net->model->code));
+    }
     cn_plan_pass(net->plan, &net->step, ROWS, 0, ROWS);
     double sum = cn_plan_reconstruction(net->plan, ROWS) + cn_plan_code_penalty(net->plan, ROWS);
     for (size_t t = 0; t < net->weights->ntile; t++)

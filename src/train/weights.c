@@ -50,6 +50,19 @@ static bool wants_transposed(const cn_weights *weights, const cinch_model *model
     return last_use > weights->first_use[parameter] || (training && weights->uses[last_use].node > first);
 }
 
+cinch_status cn_weights_transpose(cn_weights *weights, size_t parameter, cinch_error *error)
+{
+    cn_matrix *matrix = &weights->packed[parameter].matrix;
+    if (matrix->transposed)
+        return CINCH_OK;
+    if (!(matrix->transposed =
+              cn_new(cn_round_up(matrix->in, CN_PANEL) * matrix->out, weights->kernels->real_size, error)))
+        return CINCH_MEMORY;
+    for (size_t panel = 0; panel < cn_round_up(matrix->out, CN_PANEL) / CN_PANEL; panel++)
+        weights->kernels->transpose_tile(matrix, panel, 0, matrix->in);
+    return CINCH_OK;
+}
+
 static cinch_status new_packed(cn_weights *weights, const cinch_model *model, size_t p, bool training,
                                cinch_error *error)
 {
@@ -67,8 +80,7 @@ static cinch_status new_packed(cn_weights *weights, const cinch_model *model, si
         return CINCH_MEMORY;
     packed->matrix.panels = packed->reals;
     if (packed->packing == CN_PACK_MATRIX && wants_transposed(weights, model, p, training) &&
-        !(packed->matrix.transposed =
-              cn_new(cn_round_up(packed->matrix.in, CN_PANEL) * packed->matrix.out, real_size, error)))
+        cn_weights_transpose(weights, p, error))
         return CINCH_MEMORY;
     if (!training)
         return CINCH_OK;
