@@ -235,6 +235,23 @@ static void test_penalties(void **state)
     }
 }
 
+/* The derivatives of the code by the row and the second ones of the activations, alone and deep. */
+static void test_contractive(void **state)
+{
+    (void)state;
+    for (const char *const *name = cn_activation_names; *name; name++) {
+        char encoder[256];
+        snprintf(encoder, sizeof encoder, "dense 19 %s", *name);
+        check(encoder, "dense 7", "mse", "contractive 0.3");
+        snprintf(encoder, sizeof encoder, "dense 9 %s | dense 18 %s", *name, *name);
+        check(encoder, "dense 7", "mse", "contractive 0.3");
+    }
+    check("dense 19 silu | dense 6 tanh | dense 2 sigmoid", "tied sigmoid", "bce",
+          "contractive 0.1 | kl_sparsity 0.2 0.1 | contractive 0.2 | weight_l2 0.01 | activity_l1 0.01");
+    check("dense 3 sigmoid", "tied", "mae", "contractive 0.1 | activity_l1 0.1 | contractive 0.2");
+    check("dense 120 gelu | dense 2 softplus", "mirror", "huber", "contractive 0.2");
+}
+
 static void test_shapes(void **state)
 {
     (void)state;
@@ -248,8 +265,10 @@ static void test_shapes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_layers),    cmocka_unit_test(test_activations), cmocka_unit_test(test_losses),
-        cmocka_unit_test(test_penalties), cmocka_unit_test(test_shapes),      cmocka_unit_test(test_decoders),
+        cmocka_unit_test(test_layers),      cmocka_unit_test(test_activations),
+        cmocka_unit_test(test_losses),      cmocka_unit_test(test_penalties),
+        cmocka_unit_test(test_shapes),      cmocka_unit_test(test_decoders),
+        cmocka_unit_test(test_contractive),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
