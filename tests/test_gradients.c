@@ -11,6 +11,7 @@
 
 #include "base/memory.h"
 #include "data/data.h"
+#include "model/decoder.h"
 #include "train/plan.h"
 
 /* Two blocks of rows, the second not full; each an image of 4 x 3 x 2, which dense layers flatten. */
@@ -101,6 +102,11 @@ static double objective(struct net *net)
     for (size_t r = 0; r < ROWS; r++)
         net->rows[r] = 100 + r;
     net->step.rows = net->rows;
+    if (net->plan->means) {
+        const cn_flow *code = &net->plan->flows[net->model->nencoder - 1];
+        cn_plan_encode(net->plan, &net->step, 0, ROWS);
+        cn_plan_means(net->plan, code->y, ROWS, code->y_stride, ROWS, 0, cn_shape_size(net->model->code));
+    }
     cn_plan_pass(net->plan, &net->step, ROWS, 0, ROWS);
     double sum = cn_plan_reconstruction(net->plan, ROWS) + cn_plan_code_penalty(net->plan, ROWS);
     for (size_t t = 0; t < net->weights->ntile; t++)
@@ -132,6 +138,16 @@ static size_t packed_place(const struct net *net, size_t parameter, size_t i)
     return (out / CN_PANEL * in + k) * CN_PANEL + out % CN_PANEL;
 }
 
+/* A real of a parameter as it runs, in both packings. */
+static void set_real(struct net *net, size_t parameter, size_t place, double value)
+{
+    cn_packed *packed = &net->weights->packed[parameter];
+    ((double *)packed->reals)[place] = value;
+    size_t in = packed->matrix.in, panel = place / CN_PANEL;
+    if (packed->matrix.transposed)
+        cn_kernels_double.transpose_tile(&packed->matrix, panel / in, 0, in);
+}
+
 /* |numeric - analytic| / (|numeric| + |analytic|), norms over one parameter. */
 static double relative_error(struct net *net, size_t parameter)
 {
@@ -140,11 +156,11 @@ static double relative_error(struct net *net, size_t parameter)
     for (size_t i = 0; i < net->model->parameters[parameter].count; i++) {
         size_t place = packed_place(net, parameter, i);
         double kept = reals[place];
-        reals[place] = kept + step_size;
+        set_real(net, parameter, place, kept + step_size);
         double above = objective(net);
-        reals[place] = kept - step_size;
+        set_real(net, parameter, place, kept - step_size);
         double below = objective(net);
-        reals[place] = kept;
+        set_real(net, parameter, place, kept);
         double numeric = (above - below) / (2 * step_size);
         difference += (numeric - gradient[place]) * (numeric - gradient[place]);
         size += numeric * numeric + gradient[place] * gradient[place];
@@ -190,6 +206,19 @@ static void test_layers(void **state)
     }
 }
 
+static void test_decoders(void **state)
+{
+    (void)state;
+    for (const cn_decoder *const *decoder = cn_decoders; *decoder; decoder++) {
+        check("dense 5 tanh", (*decoder)->part.example, "mse", "none");
+        check("dense 21 silu | dropout 0.3 | dense 18 sigmoid", (*decoder)->part.example, "mae",
+              "weight_l2 0.02 | activity_l1 0.01");
+    }
+    check("dense 19 sigmoid | dense 2 gelu", "tied silu sigmoid", "bce", "weight_l1 0.01");
+    check("dropout 0.3 | dense 120 elu | dense 3 softplus | dense 33 sigmoid", "tied gelu linear tanh", "mse",
+          "none");
+}
+
 static void test_activations(void **state)
 {
     (void)state;
@@ -220,6 +249,23 @@ static void test_penalties(void **state)
         snprintf(both, sizeof both, "%s | weight_l2 0.01", (*penalty)->part.example);
         check("dense 5 sigmoid", "dense 9 tanh | dense 24 sigmoid", "bce", both);
     }
+}
+
+/* The derivatives of the code by the row and the second ones of the activations, alone and deep. */
+static void test_contractive(void **state)
+{
+    (void)state;
+    for (const char *const *name = cn_activation_names; *name; name++) {
+        char encoder[256];
+        snprintf(encoder, sizeof encoder, "dense 19 %s", *name);
+        check(encoder, "dense 24", "mse", "contractive 0.3");
+        snprintf(encoder, sizeof encoder, "dense 9 %s | dense 18 %s", *name, *name);
+        check(encoder, "dense 24", "mse", "contractive 0.3");
+    }
+    check("dense 19 silu | dense 6 tanh | dense 2 sigmoid", "tied sigmoid", "bce",
+          "contractive 0.1 | kl_sparsity 0.2 0.1 | contractive 0.2 | weight_l2 0.01 | activity_l1 0.01");
+    check("dense 3 sigmoid", "tied", "mae", "contractive 0.1 | activity_l1 0.1 | contractive 0.2");
+    check("dense 120 gelu | dense 2 softplus", "mirror", "huber", "contractive 0.2");
 }
 
 static void test_shapes(void **state)
@@ -254,8 +300,10 @@ static void test_images(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_layers),    cmocka_unit_test(test_activations), cmocka_unit_test(test_losses),
-        cmocka_unit_test(test_penalties), cmocka_unit_test(test_shapes),      cmocka_unit_test(test_images),
+        cmocka_unit_test(test_layers),      cmocka_unit_test(test_activations),
+        cmocka_unit_test(test_losses),      cmocka_unit_test(test_penalties),
+        cmocka_unit_test(test_shapes),      cmocka_unit_test(test_decoders),
+        cmocka_unit_test(test_contractive), cmocka_unit_test(test_images),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,7 +24,7 @@ enum {
 
 /* A weight matrix w(in, out), packed twice. panels: [ceil(out/16)][in][16], element (k, j) at panel j/16, row
  * k, column j%16. transposed: [ceil(in/16)][out][16], element (k, j) at panel k/16, row j, column k%16; NULL
- * where no gradient flows back through it. Padding columns are zero in both. */
+ * where nobody goes that way through it. Padding columns are zero in both. */
 typedef struct cn_matrix {
     size_t in, out;
     void *panels, *transposed;

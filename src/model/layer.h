@@ -37,12 +37,13 @@ typedef struct cn_node {
 
 /* What a layer says of one parameter. */
 typedef struct cn_declaration {
-    const char *suffix; /* "weight": its name is PIPELINE.INDEX.suffix */
+    const char *suffix; /* "weight": its name is PIPELINE.INDEX.suffix; NULL: shared, see below */
     cinch_shape shape;  /* PyTorch's layout */
     cn_packing packing;
     size_t fan_in, fan_out; /* for the initializer; both 0: starts at 0 */
     bool weight;            /* counts for weight_l1 and weight_l2 */
     size_t work;            /* multiply-adds of one value's gradient for each row; 0 stands for 1 */
+    size_t owner, local;    /* shared: it is parameter number `local` of the encoder's layer `owner` */
 } cn_declaration;
 
 /* A parameter as it runs: packed, in the kernels' precision. */
@@ -71,6 +72,7 @@ typedef struct cn_flow {
     void *dy;   /* the loss's gradient to y; backward may overwrite it with what `gradient` needs */
     void *dx;   /* to x, for backward to fill; NULL where nobody asks */
     void *kept; /* what forward keeps for backward */
+    void *dz;   /* of a dense layer, as dy: what penalties add to the gradient of W x + b; NULL: nothing */
     size_t x_stride, y_stride, kept_stride;
     bool logits; /* leave out the output activation: the loss works on its input */
     const cn_packed *parameters[CN_MAX_PARAMETERS];
@@ -85,6 +87,10 @@ typedef struct cn_tile {
 
 typedef struct cn_layer {
     cn_part part;
+
+    /* It is y = ACT(W x + b), its parameters W and b in this order, and keeps W x + b where it keeps
+     * anything: what can be tied, and what a penalty may take apart. */
+    bool dense;
 
     /* Works out node->output from node->input, or refuses, naming what does not fit. */
     cinch_status (*shape)(cn_node *node, cinch_error *error);

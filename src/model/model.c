@@ -91,8 +91,10 @@ static cinch_status misspelt_decoder(const char *name, size_t length, cinch_erro
                    : CINCH_OK;
 }
 
-/* The decoder's text: a pipeline as it is, or what a decoder of the table makes of the encoder. */
-static cinch_status expand_decoder(const cinch_model *model, char **pipeline, cinch_error *error)
+/* The decoder's text: a pipeline as it is, or what a decoder of the table makes of the encoder; and the
+ * layers that it is made of. */
+static cinch_status expand_decoder(const cinch_model *model, char **pipeline, const cn_part *const **layers,
+                                   cinch_error *error)
 {
     const char *text = cn_recipe_text(model->recipe, CN_DECODER);
     size_t length = strcspn(text, " \t|");
@@ -111,6 +113,8 @@ static cinch_status expand_decoder(const cinch_model *model, char **pipeline, ci
             cn_text_clear(&made);
             return status;
         }
+        if ((*decoder)->layers)
+            *layers = (*decoder)->layers;
         *pipeline = cn_text_take(&made, error);
         return *pipeline ? CINCH_OK : CINCH_MEMORY;
     }
@@ -147,10 +151,10 @@ static cinch_status build_encoder(cinch_model *model, cinch_error *error)
 static cinch_status build_decoder(cinch_model *model, cinch_error *error)
 {
     char *text = NULL;
-    cinch_status status = expand_decoder(model, &text, error);
+    const cn_part *const *layers = cn_layer_parts();
+    cinch_status status = expand_decoder(model, &text, &layers, error);
     if (!status)
-        status = cn_pipeline_parse(text, "layer", cn_layer_parts(), cn_limits_standard.layers,
-                                   &model->decoder, error);
+        status = cn_pipeline_parse(text, "layer", layers, cn_limits_standard.layers, &model->decoder, error);
     cn_free(text);
     if (!status)
         status = add_nodes(model, &model->decoder, true, error);
@@ -170,6 +174,10 @@ static cinch_status build_decoder(cinch_model *model, cinch_error *error)
 static cinch_status add_parameter(cinch_model *model, cn_node *node, const cn_declaration *declared,
                                   size_t *values_left, cinch_error *error)
 {
+    if (!declared->suffix) {
+        node->parameters[node->nparameter++] = model->nodes[declared->owner].parameters[declared->local];
+        return CINCH_OK;
+    }
     cn_parameter *list = cn_resize(model->parameters, model->nparameter + 1, sizeof *list, error);
     if (!list)
         return CINCH_MEMORY;
@@ -314,12 +322,23 @@ size_t cinch_model_nlayer(const cinch_model *model)
     return model->nnode;
 }
 
+/* Whether no layer before it has the parameter: what is shared is counted once. */
+static bool owns(const cinch_model *model, const cn_node *node, size_t parameter)
+{
+    for (const cn_node *before = model->nodes; before < node; before++)
+        for (size_t i = 0; i < before->nparameter; i++)
+            if (before->parameters[i] == parameter)
+                return false;
+    return true;
+}
+
 cinch_layer cinch_model_layer(const cinch_model *model, size_t index)
 {
     const cn_node *node = &model->nodes[index];
     size_t nparam = 0;
     for (size_t i = 0; i < node->nparameter; i++)
-        nparam += model->parameters[node->parameters[i]].count;
+        if (owns(model, node, node->parameters[i]))
+            nparam += model->parameters[node->parameters[i]].count;
     return (cinch_layer){.pipeline = node->decoder ? "decoder" : "encoder",
                          .index = node->index,
                          .spec = model->specs[index],

@@ -24,7 +24,7 @@ typedef struct cn_parameter {
 } cn_parameter;
 
 typedef enum cn_primitive_kind {
-    CN_MATMUL,         /* y = W x, parameter (out, in) */
+    CN_MATMUL,         /* y = W x, parameter (out, in); transposed: y = x W, parameter (in, out) */
     CN_ADD,            /* y = x + b, parameter (features), of an image (channels) */
     CN_SCALE,          /* y = factor x, times the parameter (features) where there is one */
     CN_ACTIVATE,       /* y = f(x) */
@@ -44,6 +44,7 @@ typedef struct cn_primitive {
     double factor;
     cn_convolution convolution;
     cn_pooling pooling;
+    bool transposed;
 } cn_primitive;
 
 typedef struct cn_program {

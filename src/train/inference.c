@@ -47,6 +47,17 @@ static float *padded_vector(const cn_parameter *parameter, cinch_error *error)
     return vector;
 }
 
+/* The parameter's values, (rows, columns), as (columns, rows). */
+static float *transposed_values(const cn_parameter *parameter, size_t rows, size_t columns,
+                                cinch_error *error)
+{
+    float *values = cn_new(parameter->count, sizeof *values, error);
+    for (size_t i = 0; values && i < rows; i++)
+        for (size_t j = 0; j < columns; j++)
+            values[j * rows + i] = parameter->values[i * columns + j];
+    return values;
+}
+
 static cinch_status plan_product(const cn_inference *inference, operation *planned,
                                  const cn_primitive *primitive, cinch_error *error)
 {
@@ -56,7 +67,12 @@ static cinch_status plan_product(const cn_inference *inference, operation *plann
         return cn_fail(error, CINCH_MEMORY, "%s is too large", primitive->parameter->name);
     if (!(planned->matrix.panels = cn_new(count, sizeof(float), error)))
         return CINCH_MEMORY;
-    inference->kernels->pack(primitive->parameter->values, &planned->matrix);
+    float *transposed = NULL;
+    if (primitive->transposed &&
+        !(transposed = transposed_values(primitive->parameter, planned->in, planned->out, error)))
+        return CINCH_MEMORY;
+    inference->kernels->pack(transposed ? transposed : primitive->parameter->values, &planned->matrix);
+    cn_free(transposed);
     return CINCH_OK;
 }
 

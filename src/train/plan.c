@@ -22,6 +22,19 @@ static cinch_status fits_output(const cn_loss *loss, const cn_node *last, cinch_
                    last->layer->activation ? cn_activation_names[last->layer->activation(last)] : "");
 }
 
+static cinch_status read_penalties(cn_objective *objective, const cinch_recipe *recipe,
+                                   const cinch_model *model, cinch_error *error)
+{
+    cn_pipeline *penalties = &objective->penalties;
+    cinch_status status =
+        cn_pipeline_parse(cn_recipe_text(recipe, CN_PENALTY), "penalty", (const cn_part *const *)cn_penalties,
+                          cn_limits_standard.layers, penalties, error);
+    for (size_t i = 0; i < penalties->count && !status; i++)
+        if (cn_penalty_of(&penalties->specs[i])->fits)
+            status = cn_penalty_of(&penalties->specs[i])->fits(&penalties->specs[i], model, error);
+    return status;
+}
+
 cinch_status cn_objective_new(cn_objective *objective, const cinch_recipe *recipe, const cinch_model *model,
                               cinch_error *error)
 {
@@ -32,11 +45,7 @@ cinch_status cn_objective_new(cn_objective *objective, const cinch_recipe *recip
         status = fits_output(cn_objective_loss(objective), &model->nodes[model->nnode - 1], error);
     status = cn_recipe_blame(recipe, CN_LOSS, status, error);
     if (!status)
-        status = cn_recipe_blame(recipe, CN_PENALTY,
-                                 cn_pipeline_parse(cn_recipe_text(recipe, CN_PENALTY), "penalty",
-                                                   (const cn_part *const *)cn_penalties,
-                                                   cn_limits_standard.layers, &objective->penalties, error),
-                                 error);
+        status = cn_recipe_blame(recipe, CN_PENALTY, read_penalties(objective, recipe, model, error), error);
     if (status)
         cn_objective_clear(objective);
     return status;
@@ -122,7 +131,31 @@ void *cn_plan_scratch(const cn_plan *plan, size_t thread)
     return (char *)plan->scratch + thread * plan->nscratch * plan->weights->kernels->real_size;
 }
 
-cn_plan *cn_plan_new(const cinch_model *model, const cn_weights *weights, const cn_objective *objective,
+/* What the objective's penalties keep. */
+static cinch_status begin_penalties(cn_plan *plan, cinch_error *error)
+{
+    const cn_pipeline *penalties = &plan->objective->penalties;
+    if (!(plan->works = cn_new(penalties->count, sizeof *plan->works, error)))
+        return CINCH_MEMORY;
+    for (size_t i = 0; i < penalties->count; i++) {
+        const cn_penalty *penalty = cn_penalty_of(&penalties->specs[i]);
+        plan->works[i] = (cn_penalty_work){.spec = &penalties->specs[i],
+                                           .model = plan->model,
+                                           .weights = plan->weights,
+                                           .flows = plan->flows,
+                                           .rows = plan->rows,
+                                           .backward = plan->backward};
+        cinch_status status = penalty->begin ? penalty->begin(&plan->works[i], error) : CINCH_OK;
+        if (status)
+            return status;
+        if (penalty->means && !plan->means &&
+            !(plan->means = cn_new(3 * cn_shape_size(plan->model->code), sizeof *plan->means, error)))
+            return CINCH_MEMORY;
+    }
+    return CINCH_OK;
+}
+
+cn_plan *cn_plan_new(const cinch_model *model, cn_weights *weights, const cn_objective *objective,
                      size_t rows, size_t nthread, bool backward, cinch_error *error)
 {
     cn_plan *plan = cn_new(1, sizeof *plan, error);
@@ -146,6 +179,8 @@ cn_plan *cn_plan_new(const cinch_model *model, const cn_weights *weights, const 
     for (size_t i = 0; i < model->nnode; i++)
         if (new_flow(plan, i, error))
             goto fail;
+    if (begin_penalties(plan, error))
+        goto fail;
     return plan;
 fail:
     cn_plan_free(plan);
@@ -156,9 +191,15 @@ void cn_plan_free(cn_plan *plan)
 {
     if (!plan)
         return;
+    for (size_t i = 0; plan->works && i < plan->objective->penalties.count; i++)
+        if (plan->works[i].spec && cn_penalty_of(plan->works[i].spec)->end)
+            cn_penalty_of(plan->works[i].spec)->end(&plan->works[i]);
+    cn_free(plan->works);
+    cn_free(plan->means);
     for (size_t i = 0; plan->flows && i < plan->model->nnode; i++) {
         cn_free(plan->flows[i].y);
         cn_free(plan->flows[i].dy);
+        cn_free(plan->flows[i].dz);
         cn_free(plan->flows[i].kept);
     }
     cn_free(plan->flows);
@@ -186,9 +227,10 @@ void cn_plan_gather(const cn_plan *plan, const cn_step *step, const cinch_data *
 
 /* ---- Passes -------------------------------------------------------------------------------------------- */
 
-static void forward(const cn_plan *plan, const cn_step *step, size_t first, size_t count)
+static void forward(const cn_plan *plan, const cn_step *step, size_t from, size_t to, size_t first,
+                    size_t count)
 {
-    for (size_t i = 0; i < plan->model->nnode; i++) {
+    for (size_t i = from; i < to; i++) {
         const cn_node *node = &plan->model->nodes[i];
         node->layer->forward(node, &plan->flows[i], step, first, count);
     }
@@ -215,35 +257,100 @@ static void rows_loss(const cn_plan *plan, const cn_step *step, size_t batch_row
             last->dy ? cn_row(step, last->dy, last->y_stride, first) : NULL, plan->values + first);
 }
 
-/* The code's penalties: their values, and their slopes added to what the decoder sent back. */
-static void code_penalties(const cn_plan *plan, const cn_step *step, size_t batch_rows, size_t first,
-                           size_t count)
+/* The slope of the means' penalties, for each row the same: a row is 1/batch_rows of the mean. */
+#define ADD_SLOPES(real)                                                                                     \
+    static void add_slopes_##real(size_t width, const double *slopes, double scale, void *dy)                \
+    {                                                                                                        \
+        for (size_t j = 0; j < width; j++)                                                                   \
+            ((real *)dy)[j] += (real)(scale * slopes[j]);                                                    \
+    }
+ADD_SLOPES(float)
+ADD_SLOPES(double)
+
+static void (*const add_slopes[])(size_t, const double *, double, void *) = {add_slopes_float,
+                                                                             add_slopes_double};
+
+static void clear_penalties(const cn_plan *plan, const cn_step *step, size_t first, size_t count)
+{
+    for (size_t r = first; r < first + count; r++)
+        plan->penalties[r] = 0;
+    for (size_t i = 0; i < plan->model->nencoder; i++)
+        if (plan->flows[i].dz)
+            memset(cn_row(step, plan->flows[i].dz, plan->flows[i].y_stride, first), 0,
+                   count * plan->flows[i].y_stride * step->kernels->real_size);
+}
+
+/* The penalties that go by rows: their values, and their slopes added to what the decoder sent back. */
+static void row_penalties(const cn_plan *plan, const cn_step *step, size_t batch_rows, size_t first,
+                          size_t count)
 {
     const cn_pipeline *penalties = &plan->objective->penalties;
     const cn_flow *code = &plan->flows[plan->model->nencoder - 1];
-    for (size_t r = first; r < first + count; r++)
-        plan->penalties[r] = 0;
+    size_t width = cn_shape_size(plan->model->code);
+    clear_penalties(plan, step, first, count);
     for (size_t i = 0; i < penalties->count; i++) {
-        const cn_penalty *penalty = (const cn_penalty *)penalties->specs[i].part;
+        const cn_penalty *penalty = cn_penalty_of(&penalties->specs[i]);
         if (penalty->codes[cn_precision(step)])
             penalty->codes[cn_precision(step)](
-                &penalties->specs[i], count, cn_shape_size(plan->model->code), code->y_stride,
+                &penalties->specs[i], count, width, code->y_stride,
                 cn_row(step, code->y, code->y_stride, first), 1 / (double)batch_rows,
                 code->dy ? cn_row(step, code->dy, code->y_stride, first) : NULL, plan->penalties + first);
+        if (penalty->rows)
+            penalty->rows(&plan->works[i], step, batch_rows, first, count, plan->penalties);
     }
+    for (size_t r = first; plan->means && code->dy && r < first + count; r++)
+        add_slopes[cn_precision(step)](width, plan->means + 2 * width, 1 / (double)batch_rows,
+                                       cn_row(step, code->dy, code->y_stride, r));
+}
+
+void cn_plan_encode(const cn_plan *plan, const cn_step *step, size_t first, size_t count)
+{
+    for (size_t end = first + count; first < end; first += plan->chunk) {
+        size_t rows = end - first < plan->chunk ? end - first : plan->chunk;
+        forward(plan, step, 0, plan->model->nencoder, first, rows);
+    }
+}
+
+void cn_plan_means(const cn_plan *plan, const void *sums, size_t nsum, size_t stride, size_t batch_rows,
+                   size_t first_unit, size_t count)
+{
+    const cn_kernels *kernels = plan->weights->kernels;
+    size_t width = cn_shape_size(plan->model->code);
+    double *means = plan->means, *values = means + width, *slopes = values + width;
+    for (size_t j = 0; j < count; j += CN_PANEL) {
+        union {
+            float floats[CN_PANEL];
+            double doubles[CN_PANEL];
+        } sum;
+        size_t n = count - j < CN_PANEL ? count - j : CN_PANEL;
+        kernels->column_sums(nsum, sums, stride, first_unit + j, n, false, &sum);
+        for (size_t i = 0; i < n; i++)
+            means[first_unit + j + i] =
+                (kernels->real_size == sizeof(double) ? sum.doubles[i] : (double)sum.floats[i]) /
+                (double)batch_rows;
+    }
+    for (size_t j = first_unit; j < first_unit + count; j++)
+        values[j] = slopes[j] = 0;
+    const cn_pipeline *penalties = &plan->objective->penalties;
+    for (size_t i = 0; i < penalties->count; i++)
+        if (cn_penalty_of(&penalties->specs[i])->means)
+            cn_penalty_of(&penalties->specs[i])
+                ->means(&penalties->specs[i], count, means + first_unit, values + first_unit,
+                        slopes + first_unit);
 }
 
 void cn_plan_pass(const cn_plan *plan, const cn_step *step, size_t batch_rows, size_t first, size_t count)
 {
+    size_t nencoder = plan->model->nencoder, nnode = plan->model->nnode;
     for (size_t end = first + count; first < end; first += plan->chunk) {
         size_t rows = end - first < plan->chunk ? end - first : plan->chunk;
-        forward(plan, step, first, rows);
+        forward(plan, step, plan->means ? nencoder : 0, nnode, first, rows);
         rows_loss(plan, step, batch_rows, first, rows);
         if (plan->backward)
-            backward(plan, step, plan->model->nencoder, plan->model->nnode, first, rows);
-        code_penalties(plan, step, batch_rows, first, rows);
+            backward(plan, step, nencoder, nnode, first, rows);
+        row_penalties(plan, step, batch_rows, first, rows);
         if (plan->backward)
-            backward(plan, step, 0, plan->model->nencoder, first, rows);
+            backward(plan, step, 0, nencoder, first, rows);
     }
 }
 
@@ -258,6 +365,11 @@ void cn_plan_gradient(const cn_plan *plan, const cn_step *step, size_t batch_row
         node->layer->gradient(node, &plan->flows[use->node], step, batch_rows, use->local, tile, u > first,
                               gradient);
     }
+    for (size_t i = 0; i < plan->objective->penalties.count; i++) {
+        const cn_penalty_work *work = &plan->works[i];
+        if (cn_penalty_of(work->spec)->gradient)
+            cn_penalty_of(work->spec)->gradient(work, step, batch_rows, tile, gradient);
+    }
 }
 
 double cn_plan_reconstruction(const cn_plan *plan, size_t batch_rows)
@@ -267,5 +379,7 @@ double cn_plan_reconstruction(const cn_plan *plan, size_t batch_rows)
 
 double cn_plan_code_penalty(const cn_plan *plan, size_t batch_rows)
 {
-    return cn_tree_sum(plan->penalties, batch_rows) / (double)batch_rows;
+    size_t width = cn_shape_size(plan->model->code);
+    return cn_tree_sum(plan->penalties, batch_rows) / (double)batch_rows +
+           (plan->means ? cn_tree_sum(plan->means + width, width) : 0);
 }

@@ -20,22 +20,26 @@ const cn_loss *cn_objective_loss(const cn_objective *objective);
 
 typedef struct cn_plan {
     const cinch_model *model;
-    const cn_weights *weights;
+    cn_weights *weights;
     const cn_objective *objective;
     size_t rows;             /* room for so many */
     size_t features, stride; /* of the input */
     bool backward;
-    void *input;       /* [rows][stride]: the scaled rows, which are the targets too */
-    cn_flow *flows;    /* [nodes] */
-    double *values;    /* [rows]: each row's loss, summed over the features */
-    double *penalties; /* [rows]: each row's part of the code's penalties */
-    size_t chunk;      /* rows carried through before the next ones, so that they stay in the cache */
-    size_t nscratch;   /* reals of scratch that a thread needs */
-    void *scratch;     /* [threads][nscratch] */
+    void *input;            /* [rows][stride]: the scaled rows, which are the targets too */
+    cn_flow *flows;         /* [nodes] */
+    double *values;         /* [rows]: each row's loss, summed over the features */
+    double *penalties;      /* [rows]: each row's part of the code's and the encoder's penalties */
+    cn_penalty_work *works; /* [penalties of the objective] */
+    double *means;          /* [3][code]: the units' batch means, what they are penalized, the slope of that;
+                             * NULL where no penalty is of the means */
+    size_t chunk;           /* rows carried through before the next ones, so that they stay in the cache */
+    size_t nscratch;        /* reals of scratch that a thread needs */
+    void *scratch;          /* [threads][nscratch] */
 } cn_plan;
 
-/* Everything that the passes of so many threads need is allocated here; they allocate nothing. */
-cn_plan *cn_plan_new(const cinch_model *model, const cn_weights *weights, const cn_objective *objective,
+/* Everything that the passes of so many threads need is allocated here; they allocate nothing. The weights get
+ * the transposes that they lack. */
+cn_plan *cn_plan_new(const cinch_model *model, cn_weights *weights, const cn_objective *objective,
                      size_t rows, size_t nthread, bool backward, cinch_error *error);
 void cn_plan_free(cn_plan *plan);
 
@@ -51,6 +55,13 @@ void *cn_plan_scratch(const cn_plan *plan, size_t thread);
 void cn_plan_gather(const cn_plan *plan, const cn_step *step, const cinch_data *data, const size_t *order,
                     size_t first, size_t count, size_t place);
 
+/* Where plan->means is there, before cn_plan_pass: all rows of the batch through the encoder, then the means of
+ * the units, by any threads. `sums` is [nsum][stride] reals whose columns add up to the batch's: the codes
+ * themselves, or sums of some of them each. */
+void cn_plan_encode(const cn_plan *plan, const cn_step *step, size_t first, size_t count);
+void cn_plan_means(const cn_plan *plan, const void *sums, size_t nsum, size_t stride, size_t batch_rows,
+                   size_t first_unit, size_t count);
+
 /* Carries rows [first, first + count) of a batch of batch_rows forward and, in a plan for it, backward, as
  * far as each row goes by itself: values, penalties, and the gradients of every node's output. Other
  * threads may carry other rows. */
@@ -61,7 +72,7 @@ void cn_plan_pass(const cn_plan *plan, const cn_step *step, size_t batch_rows, s
 void cn_plan_gradient(const cn_plan *plan, const cn_step *step, size_t batch_rows, const cn_tile *tile,
                       void *gradient);
 
-/* The batch's loss without penalties, and its codes' penalties: sums over fixed blocks of rows. */
+/* The batch's loss without penalties, and all its penalties but the weights': sums over fixed blocks of rows. */
 double cn_plan_reconstruction(const cn_plan *plan, size_t batch_rows);
 double cn_plan_code_penalty(const cn_plan *plan, size_t batch_rows);
 

@@ -194,15 +194,23 @@ static double now(void)
     return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
-/* The thread's rows of the batch: gathered, forward, backward. */
+/* The thread's rows of the batch: gathered, forward, backward. Where a penalty is of the codes' batch means,
+ * every row must have its code before the first goes back: the threads meet twice on the way. */
 static void pass_rows(const cinch_trainer *trainer, const cn_step *step, size_t batch, size_t thread)
 {
     const cn_plan *plan = trainer->plan;
-    size_t first, count;
-    cn_threads_share(batch, 1, cn_threads_count(trainer->threads), thread, &first, &count);
-    if (!count)
-        return;
+    size_t first, count, nthread = cn_threads_count(trainer->threads);
+    cn_threads_share(batch, 1, nthread, thread, &first, &count);
     cn_plan_gather(plan, step, trainer->data, step->rows + first, 0, count, first);
+    if (plan->means) {
+        const cn_flow *code = &plan->flows[plan->model->nencoder - 1];
+        size_t first_unit, nunit;
+        cn_plan_encode(plan, step, first, count);
+        cn_threads_barrier(trainer->threads);
+        cn_threads_share(cn_shape_size(plan->model->code), CN_PANEL, nthread, thread, &first_unit, &nunit);
+        cn_plan_means(plan, code->y, batch, code->y_stride, batch, first_unit, nunit);
+        cn_threads_barrier(trainer->threads);
+    }
     cn_plan_pass(plan, step, batch, first, count);
 }
 
@@ -252,7 +260,7 @@ static void account_tiles(cinch_trainer *trainer, size_t batch)
     trainer->loss_sum += penalty * (double)batch;
 }
 
-/* Steps to the epoch's end or to a pause. Two barriers a step: after the first all rows are through, after
+/* Steps to the epoch's end or to a pause. Two barriers end a step: after the first all rows are through, after
  * the second all parameters are updated. What thread 0 writes between them the others read after the
  * second. */
 static void run_steps(void *arg, size_t thread)

@@ -41,14 +41,27 @@ static cinch_status find_uses(cn_weights *weights, const cinch_model *model, cin
     return CINCH_OK;
 }
 
-/* Whether a gradient flows back through the parameter: it is used behind the first node that is trained. */
-static bool flows_back(const cn_weights *weights, const cinch_model *model, size_t parameter)
+/* Whether the parameter's transpose is wanted: in training, where a gradient flows back through it, which is
+ * where it is used behind the first node that is trained; and always where it is used twice, once so, once so
+ * (tied weights). */
+static bool wants_transposed(const cn_weights *weights, const cinch_model *model, size_t parameter,
+                             bool training)
 {
-    size_t first = cn_first_trained(model);
-    for (size_t u = weights->first_use[parameter]; u < weights->first_use[parameter + 1]; u++)
-        if (weights->uses[u].node > first)
-            return true;
-    return false;
+    size_t first = cn_first_trained(model), last_use = weights->first_use[parameter + 1] - 1;
+    return last_use > weights->first_use[parameter] || (training && weights->uses[last_use].node > first);
+}
+
+cinch_status cn_weights_transpose(cn_weights *weights, size_t parameter, cinch_error *error)
+{
+    cn_matrix *matrix = &weights->packed[parameter].matrix;
+    if (matrix->transposed)
+        return CINCH_OK;
+    if (!(matrix->transposed =
+              cn_new(cn_round_up(matrix->in, CN_PANEL) * matrix->out, weights->kernels->real_size, error)))
+        return CINCH_MEMORY;
+    for (size_t panel = 0; panel < cn_round_up(matrix->out, CN_PANEL) / CN_PANEL; panel++)
+        weights->kernels->transpose_tile(matrix, panel, 0, matrix->in);
+    return CINCH_OK;
 }
 
 static cinch_status new_packed(cn_weights *weights, const cinch_model *model, size_t p, bool training,
@@ -67,9 +80,8 @@ static cinch_status new_packed(cn_weights *weights, const cinch_model *model, si
     if (!(packed->reals = cn_new(packed->nreal, real_size, error)))
         return CINCH_MEMORY;
     packed->matrix.panels = packed->reals;
-    if (packed->packing == CN_PACK_MATRIX && training && flows_back(weights, model, p) &&
-        !(packed->matrix.transposed =
-              cn_new(cn_round_up(packed->matrix.in, CN_PANEL) * packed->matrix.out, real_size, error)))
+    if (packed->packing == CN_PACK_MATRIX && wants_transposed(weights, model, p, training) &&
+        cn_weights_transpose(weights, p, error))
         return CINCH_MEMORY;
     if (!training)
         return CINCH_OK;
