@@ -26,7 +26,8 @@ struct net {
     cn_objective objective;
     cn_plan *plan;
     double *gradients[64]; /* of each parameter, packed as it is */
-    size_t rows[ROWS];
+    cinch_data *data;
+    size_t order[ROWS];
     cn_step step;
 };
 
@@ -37,15 +38,21 @@ static void set(cinch_recipe *recipe, const char *key, const char *value)
         fail_msg("%s = %s: %s", key, value, error.message);
 }
 
-/* Rows in (0, 1), which every loss takes. */
-static void fill_input(const cn_plan *plan)
+/* Rows in (0, 1), which every loss takes, as they are. */
+static void new_rows(struct net *net)
 {
-    double *input = plan->input;
+    static double values[ROWS][FEATURES];
+    cn_scaler scaler = {0};
     for (size_t r = 0; r < ROWS; r++) {
         cn_random random = cn_random_at(7, CN_DRAW_DATA, 0, 0, r);
         for (size_t j = 0; j < FEATURES; j++)
-            input[r * plan->stride + j] = 0.05 + 0.9 * cn_random_uniform(&random, (uint32_t)j);
+            values[r][j] = 0.05 + 0.9 * cn_random_uniform(&random, (uint32_t)j);
+        net->order[r] = r;
     }
+    net->data = cinch_data_view(CINCH_F64, (cinch_shape){4, {ROWS, 4, 3, 2}}, values, NULL);
+    assert_non_null(net->data);
+    assert_int_equal(cn_scaler_fit(&scaler, CN_SCALE_NONE, net->data, ROWS, false, NULL), CINCH_OK);
+    assert_int_equal(cn_model_set_scaler(net->model, &scaler, NULL), CINCH_OK);
 }
 
 /* Biases that are not 0, so that nothing stands at a kink by symmetry. */
@@ -77,13 +84,10 @@ static void new_net(struct net *net, const char *encoder, const char *decoder, c
     assert_non_null(net->weights);
     net->plan = cn_plan_new(net->model, net->weights, &net->objective, ROWS, 1, true, &error);
     assert_non_null(net->plan);
-    fill_input(net->plan);
-    net->step = (cn_step){.kernels = &cn_kernels_double,
-                          .training = true,
-                          .seed = 3,
-                          .epoch = 2,
-                          .epochs = 10,
-                          .scratch = cn_plan_scratch(net->plan, 0)};
+    new_rows(net);
+    net->step =
+        (cn_step){.kernels = &cn_kernels_double, .training = true, .seed = 3, .epoch = 2, .epochs = 10};
+    cn_plan_enter(net->plan, &net->step, 0);
     cinch_recipe_free(recipe);
 }
 
@@ -95,19 +99,23 @@ static void free_net(struct net *net)
     cn_weights_free(net->weights);
     cn_objective_clear(&net->objective);
     cinch_model_free(net->model);
+    cinch_data_free(net->data);
 }
 
 static double objective(struct net *net)
 {
-    for (size_t r = 0; r < ROWS; r++)
-        net->rows[r] = 100 + r;
-    net->step.rows = net->rows;
-    if (net->plan->means) {
-        const cn_flow *code = &net->plan->flows[net->model->nencoder - 1];
-        cn_plan_encode(net->plan, &net->step, 0, ROWS);
-        cn_plan_means(net->plan, code->y, ROWS, code->y_stride, ROWS, 0, cn_shape_size(net->model->code));
+    const cn_plan *plan = net->plan;
+    size_t first, count;
+    cn_plan_share(plan, ROWS, 1, 0, &first, &count);
+    if (plan->means) {
+        const cn_flow *code = &plan->flows[net->model->nencoder - 1];
+        cn_plan_gather(plan, &net->step, net->data, net->order, 0, ROWS, 0);
+        cn_plan_encode(plan, &net->step, 0, ROWS);
+        cn_plan_means(plan, code->y, ROWS, code->y_stride, ROWS, 0, cn_shape_size(net->model->code));
+        cn_plan_pass(plan, &net->step, ROWS, 0, 0, ROWS);
+    } else {
+        cn_plan_carry(plan, &net->step, net->data, net->order, ROWS, first, count);
     }
-    cn_plan_pass(net->plan, &net->step, ROWS, 0, ROWS);
     double sum = cn_plan_reconstruction(net->plan, ROWS) + cn_plan_code_penalty(net->plan, ROWS);
     for (size_t t = 0; t < net->weights->ntile; t++)
         sum += cn_weights_penalty(net->weights, net->model, &net->objective.penalties,

@@ -66,7 +66,7 @@ typedef struct cn_convolving {
 
 #define CN_CONVOLVING_TABLE                                                                                  \
     .declare = declare, .kept = kept, .scratch = scratch, .forward = forward, .backward = backward,          \
-    .gradient = gradient, .lower = lower
+    .gradient = gradient, .by_rows = true, .lower = lower
 
 enum { CN_CONVOLVING_WEIGHT, CN_CONVOLVING_BIAS };
 

@@ -62,6 +62,7 @@ typedef struct cn_step {
     uint64_t seed;
     size_t epoch, epochs;
     const size_t *rows; /* each batch row's number in the data: keys its draws */
+    size_t thread;      /* whose step it is */
     void *scratch;      /* the thread's own: as many reals as any layer's `scratch` asks for */
 } cn_step;
 
@@ -116,6 +117,10 @@ typedef struct cn_layer {
      * row's backward; added to what is there where `accumulate`. NULL where it has no parameters. */
     void (*gradient)(const cn_node *node, const cn_flow *flow, const cn_step *step, size_t rows, size_t local,
                      const cn_tile *tile, bool accumulate, void *reals);
+
+    /* `gradient` is asked for whole parameters and a few rows at a time, as soon as they have gone back
+     * (train/blocks.h), rather than for tiles of them and the whole batch. */
+    bool by_rows;
 
     /* Appends what it is at inference. `parameters` are the model's. */
     void (*lower)(const cn_node *node, const cn_parameter *parameters, cn_program *program);

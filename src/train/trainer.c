@@ -196,22 +196,25 @@ static double now(void)
 
 /* The thread's rows of the batch: gathered, forward, backward. Where a penalty is of the codes' batch means,
  * every row must have its code before the first goes back: the threads meet twice on the way. */
-static void pass_rows(const cinch_trainer *trainer, const cn_step *step, size_t batch, size_t thread)
+static void pass_rows(const cinch_trainer *trainer, const cn_step *step, const size_t *order, size_t batch,
+                      size_t thread)
 {
     const cn_plan *plan = trainer->plan;
     size_t first, count, nthread = cn_threads_count(trainer->threads);
-    cn_threads_share(batch, 1, nthread, thread, &first, &count);
-    cn_plan_gather(plan, step, trainer->data, step->rows + first, 0, count, first);
-    if (plan->means) {
-        const cn_flow *code = &plan->flows[plan->model->nencoder - 1];
-        size_t first_unit, nunit;
-        cn_plan_encode(plan, step, first, count);
-        cn_threads_barrier(trainer->threads);
-        cn_threads_share(cn_shape_size(plan->model->code), CN_PANEL, nthread, thread, &first_unit, &nunit);
-        cn_plan_means(plan, code->y, batch, code->y_stride, batch, first_unit, nunit);
-        cn_threads_barrier(trainer->threads);
+    cn_plan_share(plan, batch, nthread, thread, &first, &count);
+    if (!plan->means) {
+        cn_plan_carry(plan, step, trainer->data, order, batch, first, count);
+        return;
     }
-    cn_plan_pass(plan, step, batch, first, count);
+    const cn_flow *code = &plan->flows[plan->model->nencoder - 1];
+    size_t first_unit, nunit;
+    cn_plan_gather(plan, step, trainer->data, order + first, 0, count, first);
+    cn_plan_encode(plan, step, first, count);
+    cn_threads_barrier(trainer->threads);
+    cn_threads_share(cn_shape_size(plan->model->code), CN_PANEL, nthread, thread, &first_unit, &nunit);
+    cn_plan_means(plan, code->y, batch, code->y_stride, batch, first_unit, nunit);
+    cn_threads_barrier(trainer->threads);
+    cn_plan_pass(plan, step, batch, first, first, count);
 }
 
 /* The thread's tiles: gradient over the whole batch, penalties, update, and the transposed copy. */
@@ -273,10 +276,9 @@ static void run_steps(void *arg, size_t thread)
                         .training = true,
                         .seed = trainer->seed,
                         .epoch = trainer->epoch,
-                        .epochs = trainer->epochs,
-                        .rows = trainer->order + row,
-                        .scratch = cn_plan_scratch(trainer->plan, thread)};
-        pass_rows(trainer, &step, batch, thread);
+                        .epochs = trainer->epochs};
+        cn_plan_enter(trainer->plan, &step, thread);
+        pass_rows(trainer, &step, trainer->order + row, batch, thread);
         cn_threads_barrier(trainer->threads);
         if (thread == 0)
             account_rows(trainer, batch);
