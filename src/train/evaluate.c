@@ -8,7 +8,6 @@
 
 struct cn_evaluator {
     cn_threads *threads;
-    size_t chunk;               /* rows that a thread carries at a time */
     cn_plan *plan;              /* so many rows for each thread */
     double *values, *penalties; /* [most_rows] */
     void *sums; /* [blocks of CN_BLOCK_ROWS of them][stride of the code]: sums of codes; NULL where the plan
@@ -26,10 +25,8 @@ cn_evaluator *cn_evaluator_new(const cinch_model *model, cn_weights *weights, co
     cn_evaluator *evaluator = cn_new(1, sizeof *evaluator, error);
     if (!evaluator)
         return NULL;
-    evaluator->chunk = cn_plan_chunk(model);
-    size_t room = cn_threads_count(threads) * evaluator->chunk;
     evaluator->threads = threads;
-    evaluator->plan = cn_plan_new(model, weights, objective, room, cn_threads_count(threads), false, error);
+    evaluator->plan = cn_plan_new(model, weights, objective, 0, cn_threads_count(threads), false, error);
     evaluator->values = cn_new(most_rows, sizeof *evaluator->values, error);
     evaluator->penalties = cn_new(most_rows, sizeof *evaluator->penalties, error);
     if (!evaluator->plan || !evaluator->values || !evaluator->penalties) {
@@ -80,7 +77,7 @@ static void evaluate_share(void *arg, size_t thread)
     cn_evaluator *evaluator = arg;
     const cn_plan *plan = evaluator->plan;
     cn_step step = evaluator->step;
-    size_t first, count, chunk = evaluator->chunk, place = thread * chunk;
+    size_t first, count, chunk = evaluator->plan->chunk, place = thread * chunk;
     cn_plan_enter(plan, &step, thread);
     cn_threads_share(evaluator->count, plan->means ? CN_BLOCK_ROWS : 1, cn_threads_count(evaluator->threads),
                      thread, &first, &count);
