@@ -331,7 +331,7 @@ run("mirror-images", "mirror of dense layers over coloured images", COLOURS, dec
 TIED = dict(BYTES, optimizer="adam lr=0.005")
 run("tied-one", "tied: one matrix, used twice", BYTES, encoder="dense 6 sigmoid", decoder="tied linear",
     optimizer="sgd lr=0.3")
-run("tied-momentum", "tied over 13 rows a batch, momentum, a code wider than the input", FLOATS, batch="13",
+run("tied-wider", "tied over 13 rows a batch, momentum, a code wider than the input", FLOATS, batch="13",
     scale="standard", encoder="dense 23 tanh", decoder="tied linear", optimizer="sgd lr=0.05 momentum=0.9")
 run("tied-adam", "tied, a sigmoid output, bce", TIED, encoder="dense 8 softplus", decoder="tied sigmoid",
     loss="bce")
