@@ -122,6 +122,9 @@ typedef struct cn_layer {
     void (*gradient)(const cn_node *node, const cn_flow *flow, const cn_step *step, size_t rows, size_t local,
                      const cn_tile *tile, bool accumulate, void *reals);
 
+    /* Its values are its input's, in another shape: a planner passes it over. */
+    bool renames;
+
     /* What a planner may do in one with a neighbour. `repeats`: it only repeats cells N x N. `pools`: it only
      * takes the largest of N x N cells. `fuses`: whether it can do such neighbours' work in its own (1: none);
      * then it finds them in its node. NULL: 1, 1, false. */

@@ -15,6 +15,15 @@ const cn_loss *cn_objective_loss(const cn_objective *objective)
     return (const cn_loss *)objective->loss.part;
 }
 
+/* The last node that does anything. */
+static size_t last_of(const cinch_model *model)
+{
+    size_t last = model->nnode - 1;
+    while (last > 0 && model->nodes[last].layer->renames)
+        last--;
+    return last;
+}
+
 static cinch_status fits_output(const cn_loss *loss, const cn_node *last, cinch_error *error)
 {
     if (!loss->logits || (last->layer->activation && last->layer->activation(last) == CN_SIGMOID))
@@ -44,7 +53,7 @@ cinch_status cn_objective_new(cn_objective *objective, const cinch_recipe *recip
     cinch_status status = cn_spec_parse(cn_recipe_text(recipe, CN_LOSS), "loss",
                                         (const cn_part *const *)cn_losses, &objective->loss, error);
     if (!status)
-        status = fits_output(cn_objective_loss(objective), &model->nodes[model->nnode - 1], error);
+        status = fits_output(cn_objective_loss(objective), &model->nodes[last_of(model)], error);
     status = cn_recipe_blame(recipe, CN_LOSS, status, error);
     if (!status)
         status = cn_recipe_blame(recipe, CN_PENALTY, read_penalties(objective, recipe, model, error), error);
@@ -76,6 +85,8 @@ static void *new_buffer(const cn_plan *plan, size_t stride, cinch_error *error)
 /* Decides what neighbours do in one. The code stays as it is: it must come out. */
 static void fuse(cn_plan *plan)
 {
+    for (size_t i = 0; i < plan->model->nnode; i++)
+        plan->nodes[i].idle = plan->nodes[i].layer->renames;
     for (size_t i = 0; i + 1 < plan->model->nnode; i++) {
         cn_node *node = &plan->nodes[i], *next = node + 1;
         size_t repeat = node->layer->repeats ? node->layer->repeats(node) : 1;
@@ -93,8 +104,8 @@ static void fuse(cn_plan *plan)
     }
 }
 
-/* An idle node's flow is its neighbour's: of one that repeats, the values before it; of one that pools, the
- * values behind it. */
+/* An idle node's flow begins where it ends: of one that repeats with the values before it, of one that pools
+ * with those behind it. */
 static cinch_status new_flow(cn_plan *plan, size_t place, cinch_error *error)
 {
     const cn_node *node = &plan->nodes[place];
@@ -111,7 +122,7 @@ static cinch_status new_flow(cn_plan *plan, size_t place, cinch_error *error)
     }
     flow->y_stride = cn_stride(cn_shape_size(node->pool > 1 ? node[1].output : node->output));
     flow->kept_stride = cn_stride(kept);
-    flow->logits = place + 1 == plan->model->nnode && cn_objective_loss(plan->objective)->logits;
+    flow->logits = place == last_of(plan->model) && cn_objective_loss(plan->objective)->logits;
     for (size_t i = 0; i < node->nparameter; i++)
         flow->parameters[i] = &plan->weights->packed[node->parameters[i]];
     if (!(flow->y = new_buffer(plan, flow->y_stride, error)) ||
