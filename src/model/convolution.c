@@ -203,26 +203,25 @@ void cn_convolution_down(const cn_convolution *c, const cn_kernels *kernels, con
             size_t plane = row * c->stride + column;
             if (plane > 0 && (!r.kernel_rows || !r.kernel_columns))
                 continue;
-            kernels->correlate(
-                &(cn_correlation){.out = count,
-                                  .in = c->channels,
-                                  .count = small_positions(c),
-                                  .rows = r.kernel_rows,
-                                  .columns = r.kernel_columns,
-                                  .x = at(kernels, large, plane * large_plane(c)),
-                                  .x_plane = square(c->stride) * large_plane(c),
-                                  .x_row = (ptrdiff_t)pitch(c),
-                                  .x_column = 1,
-                                  .weight = at(kernels, weight,
-                                               first * c->channels * kernel_size(c) +
-                                                   row * c->kernel_width + column),
-                                  .weight_out = c->channels * kernel_size(c),
-                                  .weight_in = kernel_size(c),
-                                  .weight_row = c->stride * c->kernel_width,
-                                  .weight_column = c->stride,
-                                  .accumulate = plane > 0,
-                                  .y = scratch,
-                                  .y_plane = down_plane(c)});
+            kernels->correlate(&(cn_correlation){
+                .out = count,
+                .in = c->channels,
+                .count = small_positions(c),
+                .rows = r.kernel_rows,
+                .columns = r.kernel_columns,
+                .x = at(kernels, large, plane * large_plane(c)),
+                .x_plane = square(c->stride) * large_plane(c),
+                .x_row = (ptrdiff_t)pitch(c),
+                .x_column = 1,
+                .weight = at(kernels, weight,
+                             first * c->channels * kernel_size(c) + row * c->kernel_width + column),
+                .weight_out = c->channels * kernel_size(c),
+                .weight_in = kernel_size(c),
+                .weight_row = c->stride * c->kernel_width,
+                .weight_column = c->stride,
+                .accumulate = plane > 0,
+                .y = scratch,
+                .y_plane = down_plane(c)});
         }
     for (size_t channel = 0; channel < count; channel++)
         kernels->place(
@@ -269,24 +268,23 @@ void cn_convolution_up(const cn_convolution *c, const cn_kernels *kernels, const
     for (size_t row = 0; row < c->stride; row++)
         for (size_t column = 0; column < c->stride; column++) {
             remainder r = remainder_of(c, row, column);
-            kernels->correlate(
-                &(cn_correlation){.out = count,
-                                  .in = c->small_channels,
-                                  .count = large_plane(c),
-                                  .rows = r.kernel_rows,
-                                  .columns = r.kernel_columns,
-                                  .x = at(kernels, small, small_start(c)),
-                                  .x_plane = small_plane(c),
-                                  .x_row = -(ptrdiff_t)pitch(c),
-                                  .x_column = -1,
-                                  .weight = at(kernels, weight,
-                                               first * kernel_size(c) + row * c->kernel_width + column),
-                                  .weight_out = kernel_size(c),
-                                  .weight_in = c->channels * kernel_size(c),
-                                  .weight_row = c->stride * c->kernel_width,
-                                  .weight_column = c->stride,
-                                  .y = scratch,
-                                  .y_plane = up_plane(c)});
+            kernels->correlate(&(cn_correlation){
+                .out = count,
+                .in = c->small_channels,
+                .count = large_plane(c),
+                .rows = r.kernel_rows,
+                .columns = r.kernel_columns,
+                .x = at(kernels, small, small_start(c)),
+                .x_plane = small_plane(c),
+                .x_row = -(ptrdiff_t)pitch(c),
+                .x_column = -1,
+                .weight = at(kernels, weight, first * kernel_size(c) + row * c->kernel_width + column),
+                .weight_out = kernel_size(c),
+                .weight_in = c->channels * kernel_size(c),
+                .weight_row = c->stride * c->kernel_width,
+                .weight_column = c->stride,
+                .y = scratch,
+                .y_plane = up_plane(c)});
             place_large(c, kernels, &r, bias, first, count, scratch, planes);
         }
 }

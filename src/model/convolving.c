@@ -44,9 +44,9 @@ static size_t whole_plane(const cn_convolving *layer)
 static cn_pooling pooling_of(const cn_convolving *layer, size_t planes)
 {
     const cn_convolution *c = &layer->convolution;
-    cinch_shape shape = {.rank = 3,
-                         .sizes = {layer->up ? c->height : c->small_height,
-                                   layer->up ? c->width : c->small_width, planes}};
+    cinch_shape shape = {
+        .rank = 3,
+        .sizes = {layer->up ? c->height : c->small_height, layer->up ? c->width : c->small_width, planes}};
     return cn_image_pooling(shape, layer->pool);
 }
 
@@ -219,8 +219,8 @@ void cn_convolving_forward(const cn_convolving *layer, const cn_flow *flow, cons
                                               flow->parameters[CN_CONVOLVING_WEIGHT]->reals, step->scratch);
     for (size_t r = first; r < first + count; r++) {
         void *kept = cn_row(step, flow->kept, flow->kept_stride, r);
-        cn_convolving_run(&placed, step->kernels, weight, bias, cn_row(step, flow->x, flow->x_stride, r), kept,
-                          cn_row(step, kept, places.output, 1), step->scratch,
+        cn_convolving_run(&placed, step->kernels, weight, bias, cn_row(step, flow->x, flow->x_stride, r),
+                          kept, cn_row(step, kept, places.output, 1), step->scratch,
                           cn_row(step, flow->y, flow->y_stride, r));
     }
 }
@@ -255,10 +255,10 @@ void cn_convolving_backward(const cn_convolving *layer, const cn_flow *flow, con
     const size_t channels = input_channels(&placed), plane = input_plane(&placed);
     void *planes = at(kernels, step->scratch, cn_convolving_folded(&placed));
     void *sums = at(kernels, planes, pooled_planes(&placed));
-    const void *weight = flow->dx ? cn_convolving_weight(&placed, kernels,
-                                                         flow->parameters[CN_CONVOLVING_WEIGHT]->reals,
-                                                         step->scratch)
-                                  : NULL;
+    const void *weight =
+        flow->dx ? cn_convolving_weight(&placed, kernels, flow->parameters[CN_CONVOLVING_WEIGHT]->reals,
+                                        step->scratch)
+                 : NULL;
     for (size_t r = first; r < first + count; r++) {
         void *kept = cn_row(step, flow->kept, flow->kept_stride, r);
         void *slopes = at(kernels, kept, places.slopes);

@@ -11,9 +11,9 @@ typedef struct cn_convolving {
     cn_convolution convolution; /* as it runs: folded where the image is to be repeated */
     bool up;                    /* the row is the smaller image, the output the larger one */
     cn_activation activation;   /* linear where the loss works on what is before it */
-    size_t repeat;              /* every cell of the row stands for so many in both directions; 1: for itself */
-    size_t pool;                /* windows of so many cells, of which only the largest comes out; 1: all do */
-    cn_convolution unfolded;    /* the layer's own; where repeat is 1 the same */
+    size_t repeat;           /* every cell of the row stands for so many in both directions; 1: for itself */
+    size_t pool;             /* windows of so many cells, of which only the largest comes out; 1: all do */
+    cn_convolution unfolded; /* the layer's own; where repeat is 1 the same */
 } cn_convolving;
 
 /* With an upsampling before it and a pooling behind it. */

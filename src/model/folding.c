@@ -71,8 +71,8 @@ void cn_folding_weight(const cn_convolution *c, size_t repeat, const cn_kernels 
     (kernels->real_size == sizeof(float) ? fold_float : fold_double)(c, repeat, weight, folded);
 }
 
-void cn_folding_gradient(const cn_convolution *c, size_t repeat, const cn_kernels *kernels, const void *folded,
-                         bool accumulate, void *gradient)
+void cn_folding_gradient(const cn_convolution *c, size_t repeat, const cn_kernels *kernels,
+                         const void *folded, bool accumulate, void *gradient)
 {
     (kernels->real_size == sizeof(float) ? unfold_float : unfold_double)(c, repeat, folded, accumulate,
                                                                          gradient);

@@ -121,10 +121,7 @@ cn_evaluation cn_evaluate(cn_evaluator *evaluator, const cinch_data *data, size_
                           uint64_t seed, bool noise)
 {
     const cn_plan *plan = evaluator->plan;
-    evaluator->step = (cn_step){.kernels = plan->weights->kernels,
-                                .noise = noise,
-                                .seed = seed,
-                                .epochs = 1};
+    evaluator->step = (cn_step){.kernels = plan->weights->kernels, .noise = noise, .seed = seed, .epochs = 1};
     evaluator->data = data;
     evaluator->first = first;
     evaluator->count = count;

@@ -97,7 +97,8 @@ static void fuse(cn_plan *plan)
             next->repeat = repeat;
             node->idle = true;
         }
-        if (pool > 1 && node->layer->fuses && node->layer->fuses(node, node->repeat ? node->repeat : 1, pool)) {
+        if (pool > 1 && node->layer->fuses &&
+            node->layer->fuses(node, node->repeat ? node->repeat : 1, pool)) {
             node->pool = pool;
             next->idle = true;
         }

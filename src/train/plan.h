@@ -23,8 +23,8 @@ typedef struct cn_plan {
     const cinch_model *model;
     cn_weights *weights;
     const cn_objective *objective;
-    size_t batch;            /* rows of a batch at most */
-    size_t rows;             /* of the buffers: the batch's; or, `local`, a chunk for each thread */
+    size_t batch; /* rows of a batch at most */
+    size_t rows;  /* of the buffers: the batch's; or, `local`, a chunk for each thread */
     bool local;
     size_t features, stride; /* of the input */
     bool backward;
