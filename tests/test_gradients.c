@@ -199,7 +199,7 @@ static void test_decoders(void **state)
               "weight_l2 0.02 | activity_l1 0.01");
     }
     check("dense 19 sigmoid | dense 2 gelu", "tied silu sigmoid", "bce", "weight_l1 0.01");
-    check("dropout 0.3 | dense 120 elu | dense 3 softplus | dense 33 sigmoid", "tied gelu linear tanh", "mse",
+    check("dropout 0.3 | dense 100 elu | dense 3 softplus | dense 17 sigmoid", "tied gelu linear tanh", "mse",
           "none");
 }
 
@@ -241,15 +241,17 @@ static void test_contractive(void **state)
     (void)state;
     for (const char *const *name = cn_activation_names; *name; name++) {
         char encoder[256];
-        snprintf(encoder, sizeof encoder, "dense 19 %s", *name);
+        snprintf(encoder, sizeof encoder, "dense 5 %s", *name);
         check(encoder, "dense 7", "mse", "contractive 0.3");
-        snprintf(encoder, sizeof encoder, "dense 9 %s | dense 18 %s", *name, *name);
+        snprintf(encoder, sizeof encoder, "dense 4 %s | dense 3 %s", *name, *name);
         check(encoder, "dense 7", "mse", "contractive 0.3");
     }
-    check("dense 19 silu | dense 6 tanh | dense 2 sigmoid", "tied sigmoid", "bce",
+    check("dense 18 silu", "dense 7", "mse", "contractive 0.3"); /* more than a panel */
+    check("dense 3 tanh | dense 17 gelu", "dense 7", "mse", "contractive 0.3");
+    check("dense 17 silu | dense 4 tanh | dense 2 sigmoid", "tied sigmoid", "bce",
           "contractive 0.1 | kl_sparsity 0.2 0.1 | contractive 0.2 | weight_l2 0.01 | activity_l1 0.01");
     check("dense 3 sigmoid", "tied", "mae", "contractive 0.1 | activity_l1 0.1 | contractive 0.2");
-    check("dense 120 gelu | dense 2 softplus", "mirror", "huber", "contractive 0.2");
+    check("dense 100 gelu | dense 1 softplus", "dense 7", "huber", "contractive 0.2"); /* than a tile */
 }
 
 static void test_shapes(void **state)
