@@ -10,7 +10,6 @@ struct cn_evaluator {
     cn_threads *threads;
     size_t chunk;               /* rows that a thread carries at a time */
     cn_plan *plan;              /* so many rows for each thread */
-    size_t *rows;               /* [plan rows]: their numbers in the data */
     double *values, *penalties; /* [most_rows] */
     void *sums; /* [blocks of CN_BLOCK_ROWS of them][stride of the code]: sums of codes; NULL where the plan
                  * needs no means */
@@ -21,31 +20,19 @@ struct cn_evaluator {
     size_t first, count;
 };
 
-/* Fewer rows where the net is so wide that they would not stay in the cache anyhow. */
-static size_t chunk_rows(const cinch_model *model)
-{
-    enum { MOST_REALS = 1 << 22 };
-    size_t reals = cn_stride(cn_shape_size(model->input));
-    for (size_t i = 0; i < model->nnode; i++)
-        reals += cn_stride(cn_shape_size(model->nodes[i].output));
-    size_t rows = MOST_REALS / reals;
-    return rows < 1 ? 1 : rows < CN_CHUNK_ROWS ? rows : CN_CHUNK_ROWS;
-}
-
 cn_evaluator *cn_evaluator_new(const cinch_model *model, cn_weights *weights, const cn_objective *objective,
                                cn_threads *threads, size_t most_rows, cinch_error *error)
 {
     cn_evaluator *evaluator = cn_new(1, sizeof *evaluator, error);
     if (!evaluator)
         return NULL;
-    evaluator->chunk = chunk_rows(model);
+    evaluator->chunk = cn_plan_chunk(model);
     size_t room = cn_threads_count(threads) * evaluator->chunk;
     evaluator->threads = threads;
-    evaluator->plan = cn_plan_new(model, weights, objective, room, false, error);
-    evaluator->rows = cn_new(room, sizeof *evaluator->rows, error);
+    evaluator->plan = cn_plan_new(model, weights, objective, room, cn_threads_count(threads), false, error);
     evaluator->values = cn_new(most_rows, sizeof *evaluator->values, error);
     evaluator->penalties = cn_new(most_rows, sizeof *evaluator->penalties, error);
-    if (!evaluator->plan || !evaluator->rows || !evaluator->values || !evaluator->penalties) {
+    if (!evaluator->plan || !evaluator->values || !evaluator->penalties) {
         cn_evaluator_free(evaluator);
         return NULL;
     }
@@ -64,7 +51,6 @@ void cn_evaluator_free(cn_evaluator *evaluator)
     if (!evaluator)
         return;
     cn_plan_free(evaluator->plan);
-    cn_free(evaluator->rows);
     cn_free(evaluator->values);
     cn_free(evaluator->penalties);
     cn_free(evaluator->sums);
@@ -95,20 +81,17 @@ static void evaluate_share(void *arg, size_t thread)
     const cn_plan *plan = evaluator->plan;
     cn_step step = evaluator->step;
     size_t first, count, chunk = evaluator->chunk, place = thread * chunk;
+    cn_plan_enter(plan, &step, thread);
     cn_threads_share(evaluator->count, plan->means ? CN_BLOCK_ROWS : 1, cn_threads_count(evaluator->threads),
                      thread, &first, &count);
     for (size_t end = first + count; first < end; first += chunk) {
         size_t rows = end - first < chunk ? end - first : chunk;
-        for (size_t r = 0; r < rows; r++)
-            evaluator->rows[place + r] = evaluator->first + first + r;
-        cn_data_gather(evaluator->data, &plan->model->scaler, NULL, evaluator->first + first, rows,
-                       plan->stride, step.kernels->real_size,
-                       cn_row(&step, plan->input, plan->stride, place));
+        cn_plan_gather(plan, &step, evaluator->data, NULL, evaluator->first + first, rows, place);
         if (plan->means) {
             cn_plan_encode(plan, &step, place, rows);
             add_codes(evaluator, &step, place, first, rows);
         }
-        cn_plan_pass(plan, &step, 1, place, rows);
+        cn_plan_pass(plan, &step, 1, place, place, rows);
         for (size_t r = 0; r < rows; r++) {
             evaluator->values[first + r] = plan->values[place + r];
             evaluator->penalties[first + r] = plan->penalties[place + r];
@@ -144,8 +127,7 @@ cn_evaluation cn_evaluate(cn_evaluator *evaluator, const cinch_data *data, size_
     evaluator->step = (cn_step){.kernels = plan->weights->kernels,
                                 .noise = noise,
                                 .seed = seed,
-                                .epochs = 1,
-                                .rows = evaluator->rows};
+                                .epochs = 1};
     evaluator->data = data;
     evaluator->first = first;
     evaluator->count = count;
