@@ -179,6 +179,9 @@ static void reconstruct(const cinch_model *model, const cinch_data *data, float 
 static void check_lowered(const char *layer, const cinch_model *model, const cinch_data *data,
                           float rows[ROWS][FEATURES])
 {
+    for (size_t i = 0; i < model->nnode; i++)
+        if (model->nodes[i].layer->drawn)
+            return; /* the layers draw, the program takes the mean */
     double scores[ROWS];
     float clean[ROWS][FEATURES];
     cinch_runner *runner = cinch_runner_new(model, 1, NULL);
@@ -240,6 +243,7 @@ static void test_decoders(void **state)
     for (const cn_decoder *const *decoder = cn_decoders; *decoder; decoder++) {
         const char *name = (*decoder)->part.name;
         cinch_recipe *recipe = new_recipe("dropout 0.1", "adam", "3");
+        set(recipe, "encoder", "dense 6 tanh | dropout 0.1 | dense 3");
         set(recipe, "decoder", (*decoder)->part.example);
         cinch_trainer *trainer = trainer_of(recipe, name, data);
         assert_int_equal(cinch_trainer_run(trainer, NULL, NULL, NULL), CINCH_OK);
@@ -264,7 +268,8 @@ static void test_penalties(void **state)
             snprintf(spec, sizeof spec, "%s", (*penalty)->part.example);
             snprintf(both, sizeof both, "%s | %s", spec, spec);
             cinch_recipe *recipe = new_recipe("dense 4", "sgd lr=1e-9", "1");
-            set(recipe, "encoder", "dense 5 tanh | dense 3 sigmoid");
+            bool drawn = *penalty == &cn_penalty_kl;
+            set(recipe, "encoder", drawn ? "dense 5 tanh | variational 3" : "dense 5 tanh | dense 3 sigmoid");
             set(recipe, "validation", "0.4");
             set(recipe, "penalty", twice ? both : spec);
             cinch_trainer *trainer = trainer_of(recipe, spec, data);

@@ -62,6 +62,11 @@ const double *cn_evaluator_values(const cn_evaluator *evaluator)
     return evaluator->values;
 }
 
+const double *cn_evaluator_penalties(const cn_evaluator *evaluator)
+{
+    return evaluator->penalties;
+}
+
 /* Adds codes to the sums of their blocks, in the order of the rows: a block is one thread's. */
 static void add_codes(const cn_evaluator *evaluator, const cn_step *step, size_t place, size_t row,
                       size_t count)
@@ -124,10 +129,7 @@ cn_evaluation cn_evaluate(cn_evaluator *evaluator, const cinch_data *data, size_
                           uint64_t seed, bool noise)
 {
     const cn_plan *plan = evaluator->plan;
-    evaluator->step = (cn_step){.kernels = plan->weights->kernels,
-                                .noise = noise,
-                                .seed = seed,
-                                .epochs = 1};
+    evaluator->step = (cn_step){.kernels = plan->weights->kernels, .noise = noise, .seed = seed, .epochs = 1};
     evaluator->data = data;
     evaluator->first = first;
     evaluator->count = count;
