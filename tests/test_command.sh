@@ -49,6 +49,27 @@ expect "resume with another recipe" 2 "does not go with --resume" "$CINCH" train
 expect "resume into another folder" 2 "--resume" "$CINCH" train --resume model -o other
 expect "help on nothing known" 2 'the nearest is "train"' "$CINCH" help trian
 
+# ---- Models that do not go together -----------------------------------------------------------------------------
+
+refused() {
+    local name=$1 words=$2
+    shift 2
+    expect "$name" 2 "$words" "$CINCH" train --train table.csv "$@" -o other
+}
+refused "tied to an encoder without a dense layer" "no dense layer" --encoder "dropout 0.1" --decoder tied
+refused "more activations than tied layers" "3 activations for 2 dense layers" --encoder "dense 5 | dense 3" \
+    --decoder "tied relu tanh linear"
+refused "an activation that tied does not know" 'unknown ACT "reluu"' --encoder "dense 5" --decoder "tied reluu"
+refused "tied in an encoder" 'unknown layer "tied"' --encoder "dense 5 | tied 12" --decoder "dense 12"
+refused "tied within a pipeline" 'unknown layer "tied"' --encoder "dense 5" --decoder "dense 5 | tied 12"
+refused "kl_sparsity of a relu code" "the encoder's last layer is dense 5 relu" --encoder "dense 5 relu" \
+    --penalty "kl_sparsity 0.1 1"
+refused "kl_sparsity of a code behind dropout" "the encoder's last layer is dropout 0.5" \
+    --encoder "dense 5 sigmoid | dropout 0.5" --penalty "kl_sparsity 0.1 1"
+refused "kl_sparsity of a share beyond 1" "RHO" --encoder "dense 5 sigmoid" --penalty "kl_sparsity 1 1"
+refused "contractive through dropout" "the encoder's layer 1 is dropout 0.1" \
+    --encoder "dense 5 tanh | dropout 0.1 | dense 3 tanh" --penalty "contractive 0.1"
+
 # ---- Exit codes of what is read ------------------------------------------------------------------------------
 
 expect "data that are not there" 4 "nowhere.csv" "$CINCH" info nowhere.csv

@@ -142,11 +142,12 @@ static char folder[64], rows_path[80], run_path[80], model_path[120], codes_path
 static cinch_status train(cinch_error *error)
 {
     static const char *const settings[][2] = {
-        {"encoder", "dense 4 tanh | dropout 0.1 | dense 2"},
+        {"encoder", "dense 4 tanh | dense 2 sigmoid"},
+        {"decoder", "tied silu linear"},
         {"epochs", "2"},
         {"batch", "16"},
         {"validation", "0.2"},
-        {"penalty", "weight_l2 1e-4"},
+        {"penalty", "weight_l2 1e-4 | contractive 0.01 | kl_sparsity 0.1 0.01"},
         {"checkpoint", "1"},
         {"threads", "2"},
     };

@@ -96,6 +96,8 @@ typedef struct cn_layer {
     /* It is y = ACT(W x + b), its parameters W and b in this order, and keeps W x + b where it keeps
      * anything: what can be tied, and what a penalty may take apart. */
     bool dense;
+    /* Its output is drawn, in evaluation too, and is its mean at inference. */
+    bool drawn;
 
     /* Works out node->output from node->input, or refuses, naming what does not fit. */
     cinch_status (*shape)(cn_node *node, cinch_error *error);
@@ -108,6 +110,9 @@ typedef struct cn_layer {
     cinch_status (*mirror)(const cn_node *node, cn_activation activation, cn_text *spec, cinch_error *error);
     /* Reals a row keeps from forward to backward; NULL: none. They are 0 before the first step. */
     size_t (*kept)(const cn_node *node);
+    /* Where in what a row keeps its code for penalties lies, and the slopes that they add; NULL: the code is the
+     * output. */
+    void (*code)(const cn_node *node, size_t *code, size_t *slope);
     /* Reals of scratch that forward and backward need; NULL: none. */
     size_t (*scratch)(const cn_node *node);
 

@@ -59,6 +59,11 @@ const double *cn_evaluator_values(const cn_evaluator *evaluator)
     return evaluator->values;
 }
 
+const double *cn_evaluator_penalties(const cn_evaluator *evaluator)
+{
+    return evaluator->penalties;
+}
+
 /* Adds codes to the sums of their blocks, in the order of the rows: a block is one thread's. */
 static void add_codes(const cn_evaluator *evaluator, const cn_step *step, size_t place, size_t row,
                       size_t count)

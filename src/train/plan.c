@@ -33,17 +33,58 @@ static cinch_status fits_output(const cn_loss *loss, const cn_node *last, cinch_
                    last->layer->activation ? cn_activation_names[last->layer->activation(last)] : "");
 }
 
+static bool lacks_kl(const cn_objective *objective, const cinch_model *model)
+{
+    bool drawn = false, has_kl = false;
+    for (size_t i = 0; i < model->nencoder; i++)
+        drawn = drawn || model->nodes[i].layer->drawn;
+    for (size_t i = 0; i < objective->penalties.count; i++)
+        has_kl = has_kl || cn_penalty_of(&objective->penalties.specs[i]) == &cn_penalty_kl;
+    return drawn && !has_kl;
+}
+
+static cinch_status parse_penalties(cn_pipeline *penalties, const char *text, cinch_error *error)
+{
+    return cn_pipeline_parse(text, "penalty", (const cn_part *const *)cn_penalties, cn_limits_standard.layers,
+                             penalties, error);
+}
+
+/* A drawn code without kl gets `kl 1`, behind the others. */
+static cinch_status add_kl(cn_pipeline *penalties, cinch_error *error)
+{
+    cn_text text = {0};
+    cn_pipeline_print(penalties, &text);
+    bool others = penalties->count > 0;
+    cn_pipeline_clear(penalties);
+    cn_text whole = {0};
+    cn_text_add(&whole, "%s%skl 1", others ? text.chars : "", others ? " | " : "");
+    cn_text_clear(&text);
+    char *taken = cn_text_take(&whole, error);
+    cinch_status status = taken ? parse_penalties(penalties, taken, error) : CINCH_MEMORY;
+    cn_free(taken);
+    return status;
+}
+
 static cinch_status read_penalties(cn_objective *objective, const cinch_recipe *recipe,
                                    const cinch_model *model, cinch_error *error)
 {
     cn_pipeline *penalties = &objective->penalties;
-    cinch_status status =
-        cn_pipeline_parse(cn_recipe_text(recipe, CN_PENALTY), "penalty", (const cn_part *const *)cn_penalties,
-                          cn_limits_standard.layers, penalties, error);
+    cinch_status status = parse_penalties(penalties, cn_recipe_text(recipe, CN_PENALTY), error);
+    objective->kl_added = !status && lacks_kl(objective, model);
+    if (objective->kl_added)
+        status = add_kl(penalties, error);
     for (size_t i = 0; i < penalties->count && !status; i++)
         if (cn_penalty_of(&penalties->specs[i])->fits)
             status = cn_penalty_of(&penalties->specs[i])->fits(&penalties->specs[i], model, error);
     return status;
+}
+
+cinch_status cn_objective_score(cn_objective *objective, const cinch_model *model, cinch_error *error)
+{
+    cn_pipeline_clear(&objective->penalties);
+    return cn_objective_loss(objective)->nats && lacks_kl(objective, model)
+               ? add_kl(&objective->penalties, error)
+               : CINCH_OK;
 }
 
 cinch_status cn_objective_new(cn_objective *objective, const cinch_recipe *recipe, const cinch_model *model,
@@ -445,21 +486,43 @@ static void clear_penalties(const cn_plan *plan, const cn_step *step, size_t fir
                    count * plan->flows[i].y_stride * step->kernels->real_size);
 }
 
+/* The rows of the code that penalties are of, from `first` on, and of their slopes: what the decoder gets and
+ * sends back, or a drawn code's mean. */
+typedef struct penalized {
+    void *code, *slope; /* slope NULL: none */
+    size_t stride;
+} penalized;
+
+static penalized penalized_code(const cn_plan *plan, const cn_step *step, size_t first)
+{
+    const cn_node *last = &plan->model->nodes[plan->model->nencoder - 1];
+    const cn_flow *flow = &plan->flows[plan->model->nencoder - 1];
+    if (!last->layer->code)
+        return (penalized){.code = cn_row(step, flow->y, flow->y_stride, first),
+                           .slope = flow->dy ? cn_row(step, flow->dy, flow->y_stride, first) : NULL,
+                           .stride = flow->y_stride};
+    size_t code, slope;
+    last->layer->code(last, &code, &slope);
+    char *row = cn_row(step, flow->kept, flow->kept_stride, first);
+    return (penalized){.code = row + code * step->kernels->real_size,
+                       .slope = row + slope * step->kernels->real_size,
+                       .stride = flow->kept_stride};
+}
+
 /* The penalties that go by rows: their values, and their slopes added to what the decoder sent back. */
 static void row_penalties(const cn_plan *plan, const cn_step *step, size_t batch_rows, size_t first,
                           size_t count)
 {
     const cn_pipeline *penalties = &plan->objective->penalties;
     const cn_flow *code = &plan->flows[plan->model->nencoder - 1];
+    penalized of = penalized_code(plan, step, first);
     size_t width = cn_shape_size(plan->model->code);
     clear_penalties(plan, step, first, count);
     for (size_t i = 0; i < penalties->count; i++) {
         const cn_penalty *penalty = cn_penalty_of(&penalties->specs[i]);
         if (penalty->codes[cn_precision(step)])
-            penalty->codes[cn_precision(step)](
-                &penalties->specs[i], count, width, code->y_stride,
-                cn_row(step, code->y, code->y_stride, first), 1 / (double)batch_rows,
-                code->dy ? cn_row(step, code->dy, code->y_stride, first) : NULL, plan->penalties + first);
+            penalty->codes[cn_precision(step)](&penalties->specs[i], count, width, of.stride, of.code,
+                                               1 / (double)batch_rows, of.slope, plan->penalties + first);
         if (penalty->rows)
             penalty->rows(&plan->works[i], step, batch_rows, first, count, plan->penalties);
     }
