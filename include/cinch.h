@@ -101,7 +101,9 @@ void cinch_recipe_free(cinch_recipe *recipe);
 typedef struct cinch_data cinch_data;
 
 /* Reads IDX, NPY, NPZ, CSV or PNG, gzipped or not, known by their content, or a folder of PNG files; "-"
- * is standard input. Integers keep their type in memory. The recipe's `columns`, `label`, `array` and
+ * is standard input. The word "donut" is donut/donut_corr2.npy beside the recipe (read from no file: in the
+ * current folder) or in the data folder, else the same kind of rows, generated: 9,000 of four columns and
+ * a class; `cinch_data_source` tells which. Integers keep their type in memory. The recipe's `columns`, `label`, `array` and
  * `missing` apply; NULL takes all columns and reads a missing cell as NaN.
  *
  * A PNG file is one row, height x width x channels: 1 where it is grey, 3 where it is in colour or has a
@@ -118,6 +120,9 @@ cinch_data *cinch_data_view(cinch_type type, cinch_shape shape, const void *valu
 /* Writes npy or csv as the path's ending says ("-": npy to standard output, csv where csv is true). An
  * existing file is replaced only when the new one is whole. */
 cinch_status cinch_data_save(const cinch_data *data, const char *path, bool csv, cinch_error *error);
+
+/* Where the rows came from, for messages: "iris.csv", "standard input", "donut (generated)", "data". */
+const char *cinch_data_source(const cinch_data *data);
 
 cinch_shape cinch_data_shape(const cinch_data *data); /* rows first */
 cinch_type cinch_data_type(const cinch_data *data);
