@@ -196,6 +196,13 @@ cinch_status cinch_runner_decode(cinch_runner *runner, const cinch_data *codes, 
 cinch_status cinch_runner_reconstruct(cinch_runner *runner, const cinch_data *data, size_t first, size_t nrow,
                                       float *rows, cinch_error *error);
 
+/* Reconstructs rows that the model itself corrupts: its noise and dropout layers act as in training, drawn by
+ * the recipe's seed and the row's number (the same draws as in a score with noise). noisy[nrow][row size] gets
+ * what those layers at the encoder's beginning make of the rows, in original units and beyond their range
+ * where the noise reaches there; where none stand there, the rows themselves; NULL: not wanted. */
+cinch_status cinch_runner_reconstruct_noisy(cinch_runner *runner, const cinch_data *data, size_t first,
+                                            size_t nrow, float *noisy, float *rows, cinch_error *error);
+
 /* Each row's loss without penalties, on scaled values: how badly the model reconstructs it. `noise` lets the
  * model's own noise and dropout layers act, drawn by the recipe's seed and the row's number. */
 cinch_status cinch_runner_score(cinch_runner *runner, const cinch_data *data, size_t first, size_t nrow,

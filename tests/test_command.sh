@@ -104,6 +104,15 @@ judge "score's mean is that of its lines" "$(awk -v said="$(awk '{ print $2 }' e
     '{ sum += $1 } END { mean = sum / NR; if (NR != 200 || (mean - said) ^ 2 > 1e-12 * mean ^ 2) print mean, said }' out)"
 expect "score without a word" 0 "" "$CINCH" score model table.csv --quiet
 
+expect "a model with noise" 0 "" "$CINCH" train --train table.csv --encoder "noise mask 0.5 | dense 3 tanh" --epochs 2 \
+    --quiet -o masked
+expect "reconstruct without its noise" 0 "" "$CINCH" reconstruct masked table.csv
+cp out clean.csv
+expect "reconstruct with its noise" 0 "" "$CINCH" reconstruct masked table.csv --noise
+cp out masked.csv
+judge "noise shows" "$(cmp -s masked.csv clean.csv && echo "no difference")"
+judge "noise is the same on 3 threads" "$("$CINCH" reconstruct masked table.csv --noise --threads 3 | cmp - masked.csv 2>&1)"
+
 judge "rows from standard input" "$("$CINCH" encode model - < table.csv 2>&1 | cmp - codes.csv 2>&1)"
 judge "npy through a pipe" "$("$CINCH" encode model table.csv -o - | "$CINCH" decode model - | cmp - decoded.csv 2>&1)"
 judge "threads give the same bits" "$("$CINCH" encode model table.csv --threads 3 | cmp - codes.csv 2>&1)"

@@ -34,6 +34,10 @@ same_on_threads "batches of one row" --train "$data/floats.npy" --epochs 2 --bat
 same_on_threads "a wide net" --train "$data/images.npy" --epochs 2 --batch 64 \
     --encoder 'dense 301 selu | dense 150 leaky' --decoder 'dense 301 sigmoid | dense 20 sigmoid'
 
+same_on_threads "noise of each kind" --train table.csv --epochs 6 --batch 50 --validation 0.2 --seed 3 \
+    --encoder 'noise gaussian 0.3 | dense 70 relu | noise mask 0.2 | dense 5 tanh | noise saltpepper 0.1' \
+    --decoder 'dense 70 relu | dense 12'
+
 # The threads that the environment or the machine gives.
 common="--train table.csv --epochs 3 --seed 9"
 train plain $common --encoder 'dropout 0.5 | dense 5 relu'

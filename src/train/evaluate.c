@@ -16,6 +16,7 @@ struct cn_evaluator {
     cn_step step;
     const cinch_data *data;
     size_t first, count;
+    float *noisy, *results; /* of cn_evaluate_noisy; NULL where they are not wanted */
 };
 
 /* Fewer rows where the net is so wide that they would not stay in the cache anyhow. */
@@ -66,6 +67,37 @@ const double *cn_evaluator_values(const cn_evaluator *evaluator)
     return evaluator->values;
 }
 
+/* The rows as they came out of the layers before the first that does more than corrupt. */
+static const void *corrupted(const cn_plan *plan, size_t *stride)
+{
+    size_t node = 0;
+    while (node < plan->model->nencoder && !plan->model->nodes[node].layer->mirror)
+        node++;
+    *stride = node ? plan->flows[node - 1].y_stride : plan->stride;
+    return node ? plan->flows[node - 1].y : plan->input;
+}
+
+/* A chunk's results, from the plan's rows `place` on to the caller's rows `first` on. */
+static void take_results(const cn_evaluator *evaluator, size_t place, size_t first, size_t rows)
+{
+    const cn_plan *plan = evaluator->plan;
+    const cn_node *last = &plan->model->nodes[plan->model->nnode - 1];
+    const cn_flow *flow = &plan->flows[plan->model->nnode - 1];
+    const cn_step *step = &evaluator->step;
+    void *output = cn_row(step, flow->y, flow->y_stride, place);
+    if (flow->logits)
+        step->kernels->activate(last->layer->activation(last), rows, plan->features, flow->y_stride, output,
+                                output);
+    cn_scaler_invert(&plan->model->scaler, rows, output, flow->y_stride,
+                     evaluator->results + first * plan->features);
+    if (!evaluator->noisy)
+        return;
+    size_t stride;
+    const void *noisy = corrupted(plan, &stride);
+    cn_scaler_invert(&plan->model->scaler, rows, cn_row(step, noisy, stride, place), stride,
+                     evaluator->noisy + first * plan->features);
+}
+
 /* One thread's rows, a chunk at a time through its own part of the plan's buffers. */
 static void evaluate_share(void *arg, size_t thread)
 {
@@ -86,6 +118,8 @@ static void evaluate_share(void *arg, size_t thread)
             evaluator->values[first + r] = plan->values[place + r];
             evaluator->penalties[first + r] = plan->penalties[place + r];
         }
+        if (evaluator->results)
+            take_results(evaluator, place, first, rows);
     }
 }
 
@@ -98,11 +132,10 @@ static double weight_penalties(const cn_plan *plan)
     return sum;
 }
 
-cn_evaluation cn_evaluate(cn_evaluator *evaluator, const cinch_data *data, size_t first, size_t count,
-                          uint64_t seed, bool noise)
+static void carry_rows(cn_evaluator *evaluator, const cinch_data *data, size_t first, size_t count,
+                       uint64_t seed, bool noise)
 {
-    const cn_plan *plan = evaluator->plan;
-    evaluator->step = (cn_step){.kernels = plan->weights->kernels,
+    evaluator->step = (cn_step){.kernels = evaluator->plan->weights->kernels,
                                 .noise = noise,
                                 .seed = seed,
                                 .epochs = 1,
@@ -111,6 +144,22 @@ cn_evaluation cn_evaluate(cn_evaluator *evaluator, const cinch_data *data, size_
     evaluator->first = first;
     evaluator->count = count;
     cn_threads_run(evaluator->threads, evaluate_share, evaluator);
+}
+
+void cn_evaluate_noisy(cn_evaluator *evaluator, const cinch_data *data, size_t first, size_t count,
+                       uint64_t seed, float *noisy, float *results)
+{
+    evaluator->noisy = noisy;
+    evaluator->results = results;
+    carry_rows(evaluator, data, first, count, seed, true);
+    evaluator->noisy = evaluator->results = NULL;
+}
+
+cn_evaluation cn_evaluate(cn_evaluator *evaluator, const cinch_data *data, size_t first, size_t count,
+                          uint64_t seed, bool noise)
+{
+    const cn_plan *plan = evaluator->plan;
+    carry_rows(evaluator, data, first, count, seed, noise);
     double rows = (double)count;
     double reconstruction = cn_tree_sum(evaluator->values, count) / (rows * (double)plan->features);
     double code_penalty = cn_tree_sum(evaluator->penalties, count) / rows;
