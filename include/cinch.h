@@ -101,10 +101,11 @@ void cinch_recipe_free(cinch_recipe *recipe);
 typedef struct cinch_data cinch_data;
 
 /* Reads IDX, NPY, NPZ, CSV or PNG, gzipped or not, known by their content, or a folder of PNG files; "-"
- * is standard input. The word "donut" is donut/donut_corr2.npy beside the recipe (read from no file: in the
- * current folder) or in the data folder, else the same kind of rows, generated: 9,000 of four columns and
- * a class; `cinch_data_source` tells which. Integers keep their type in memory. The recipe's `columns`, `label`, `array` and
+ * is standard input. Integers keep their type in memory. The recipe's `columns`, `label`, `array` and
  * `missing` apply; NULL takes all columns and reads a missing cell as NaN.
+ *
+ * The word "donut" is donut/donut_corr2.npy beside the recipe (read from no file: in the current folder) or
+ * in the data folder, else 9,000 rows of the same kind, generated; cinch_data_source tells which.
  *
  * A PNG file is one row, height x width x channels: 1 where it is grey, 3 where it is in colour or has a
  * palette; 8 bits, or 16 where it has 16. Values are as stored: alpha is dropped, not blended, gamma left
@@ -196,10 +197,10 @@ cinch_status cinch_runner_decode(cinch_runner *runner, const cinch_data *codes, 
 cinch_status cinch_runner_reconstruct(cinch_runner *runner, const cinch_data *data, size_t first, size_t nrow,
                                       float *rows, cinch_error *error);
 
-/* Reconstructs rows that the model itself corrupts: its noise and dropout layers act as in training, drawn by
- * the recipe's seed and the row's number (the same draws as in a score with noise). noisy[nrow][row size] gets
- * what those layers at the encoder's beginning make of the rows, in original units and beyond their range
- * where the noise reaches there; where none stand there, the rows themselves; NULL: not wanted. */
+/* Reconstructs rows that the model itself corrupts: its noise and dropout layers act as in training, drawn
+ * by the recipe's seed and the row's number (the same draws as in a score with noise). noisy[nrow][row size]
+ * gets what those layers at the encoder's beginning make of the rows, in original units and beyond their
+ * range where the noise reaches there; where none stand there, the rows themselves; NULL: not wanted. */
 cinch_status cinch_runner_reconstruct_noisy(cinch_runner *runner, const cinch_data *data, size_t first,
                                             size_t nrow, float *noisy, float *rows, cinch_error *error);
 

@@ -67,9 +67,9 @@ cinch_recipe *cn_recipe_parse(const char *source, const char *chars, size_t leng
 cinch_recipe *cn_recipe_copy(const cinch_recipe *recipe, cinch_error *error);
 
 /* The existing file that a path key names: absolute; or beside the recipe (or in the current folder, where
- * it was set by a flag); or in the data folder. "-", "" and a `donut` that no file is found for stay. Where none exists:
- * CINCH_IO, naming the places that were tried and where to put the data. The caller frees it. A label that
- * names a column is not a path: ask cn_recipe_label_is_file first. */
+ * it was set by a flag); or in the data folder. "-", "" and a `donut` that no file is found for stay. Where
+ * none exists: CINCH_IO, naming the places that were tried and where to put the data. The caller frees it. A
+ * label that names a column is not a path: ask cn_recipe_label_is_file first. */
 char *cn_recipe_path(const cinch_recipe *recipe, cn_key key, cinch_error *error);
 bool cn_recipe_label_is_file(const cinch_recipe *recipe);
 /* The data folder's own path of a name (recipe NULL: the environment's data folder); NULL, without an error,

@@ -11,8 +11,8 @@ enum { CN_DRAWN = 64 };
 void cn_draw_words(const cn_random *random, uint32_t group, uint32_t words[CN_DRAWN]);
 
 /* As many standard normal numbers, 5.77 at most: Box and Muller's from the pairs words[l], words[16 + l] and
- * words[32 + l], words[48 + l], whose places the two numbers take. The same numbers in float and in double, to
- * the precision of the first. */
+ * words[32 + l], words[48 + l], whose places the two numbers take. The same numbers in float and in double,
+ * to the precision of the first. */
 void cn_draw_normals_float(const cn_random *random, uint32_t group, float normals[CN_DRAWN]);
 void cn_draw_normals_double(const cn_random *random, uint32_t group, double normals[CN_DRAWN]);
 

@@ -1,6 +1,6 @@
 /* Corrupts values at random in training, so that the layers after it learn to mend them (Vincent et al.:
- * Stacked denoising autoencoders, 2010). What is drawn for value j of row r hangs on (seed, this layer's place,
- * epoch, the row's number in the data, j) alone. */
+ * Stacked denoising autoencoders, 2010). What is drawn for value j of row r hangs on (seed, this layer's
+ * place, epoch, the row's number in the data, j) alone. */
 #include <string.h>
 
 #include "math/draws.h"

@@ -23,9 +23,9 @@ typedef struct cn_evaluation {
 cn_evaluation cn_evaluate(cn_evaluator *evaluator, const cinch_data *data, size_t first, size_t count,
                           uint64_t seed, bool noise);
 
-/* What the same rows become with noise and dropout at work: `results` [count][features], and in `noisy` (NULL:
- * not wanted) the rows as the layers that only corrupt leave them at the encoder's very beginning; both in
- * the data's units. The draws are those of cn_evaluate. */
+/* What the same rows become with noise and dropout at work: `results` [count][features], and in `noisy`
+ * (NULL: not wanted) the rows as the layers that only corrupt leave them at the encoder's very beginning;
+ * both in the data's units. The draws are those of cn_evaluate. */
 void cn_evaluate_noisy(cn_evaluator *evaluator, const cinch_data *data, size_t first, size_t count,
                        uint64_t seed, float *noisy, float *results);
 
