@@ -2,6 +2,9 @@
  *
  * Each layer is one file layer_NAME.c that ends in `const cn_layer cn_layer_NAME`. Adding that file is
  * all: parser, help, planner, trainer, model files, checkpoints and gradient checks run over the table.
+ *
+ * Inside the engine an image lies in planes, channel after channel, whatever the order in its file (H, W, C):
+ * so a dense layer behind it has its weights in the order C, H, W, as the file wants it.
  */
 #ifndef CN_MODEL_LAYER_H
 #define CN_MODEL_LAYER_H
@@ -12,6 +15,13 @@
 #include "model/program.h"
 
 enum { CN_MAX_PARAMETERS = 4 }; /* of one layer */
+
+/* The option ACT of the layers that have an activation. */
+#define CN_ACTIVATION_OPTION                                                                                 \
+    {                                                                                                        \
+        .name = "ACT", .type = CN_WORD, .value_argument = true, .standard = "linear",                        \
+        .words = cn_activation_names, .summary = "activation"                                                \
+    }
 
 /* A layer in its place in a net. */
 typedef struct cn_node {
@@ -32,6 +42,7 @@ typedef struct cn_declaration {
     cn_packing packing;
     size_t fan_in, fan_out; /* for the initializer; both 0: starts at 0 */
     bool weight;            /* counts for weight_l1 and weight_l2 */
+    size_t work;            /* multiply-adds of one value's gradient for each row; 0 stands for 1 */
 } cn_declaration;
 
 /* A parameter as it runs: packed, in the kernels' precision. */
@@ -50,6 +61,7 @@ typedef struct cn_step {
     uint64_t seed;
     size_t epoch, epochs;
     const size_t *rows; /* each batch row's number in the data: keys its draws */
+    void *scratch;      /* the thread's own: as many reals as any layer's `scratch` asks for */
 } cn_step;
 
 /* The buffers a node works on in one plan: [rows][stride] reals each, rows of the batch. */
@@ -80,10 +92,13 @@ typedef struct cn_layer {
     size_t (*declare)(const cn_node *node, cn_declaration *declarations);
     /* Its output activation; NULL: none, and it can leave nothing to the loss. */
     cn_activation (*activation)(const cn_node *node);
-    /* The spec that undoes it in a decoder, ending in `activation`; NULL: left out. */
-    void (*mirror)(const cn_node *node, cn_activation activation, cn_text *spec);
-    /* Reals a row keeps from forward to backward; NULL: none. */
+    /* Writes the spec (or a pipeline) that undoes it in a decoder, ending in `activation`, or refuses, saying
+     * why there is none; NULL: left out. */
+    cinch_status (*mirror)(const cn_node *node, cn_activation activation, cn_text *spec, cinch_error *error);
+    /* Reals a row keeps from forward to backward; NULL: none. They are 0 before the first step. */
     size_t (*kept)(const cn_node *node);
+    /* Reals of scratch that forward and backward need; NULL: none. */
+    size_t (*scratch)(const cn_node *node);
 
     /* Rows [first, first + count) of the batch, each by itself: threads carry different rows. */
     void (*forward)(const cn_node *node, const cn_flow *flow, const cn_step *step, size_t first,
@@ -119,6 +134,12 @@ static inline size_t cn_precision(const cn_step *step)
     return step->kernels->real_size == sizeof(double);
 }
 
+/* y = f(z) and dz = dz f'(z) over arrays without gaps. z is not looked at where y is enough. */
+void cn_activate_all(const cn_kernels *kernels, cn_activation activation, size_t count, const void *z,
+                     void *y);
+void cn_activate_all_backward(const cn_kernels *kernels, cn_activation activation, size_t count,
+                              const void *z, const void *y, void *dz);
+
 static inline size_t cn_shape_size(cinch_shape shape)
 {
     size_t size = 1;
@@ -126,6 +147,13 @@ static inline size_t cn_shape_size(cinch_shape shape)
         size *= shape.sizes[i];
     return size;
 }
+
+/* "28x28x1", for messages and help; and back, a two-dimensional one with one channel. */
+void cn_shape_print(cinch_shape shape, cn_text *text);
+cinch_status cn_shape_parse(const char *chars, cinch_shape *shape, cinch_error *error);
+
+/* Its values; false where they do not fit a size_t. */
+bool cn_shape_count(cinch_shape shape, size_t *count);
 
 static inline cinch_shape cn_shape_flat(size_t size)
 {

@@ -10,12 +10,7 @@ static const cn_option options[] = {
                .minimum = 1,
                .maximum = 1 << 24,
                .summary = "units"},
-    [ACTIVATION] = {.name = "ACT",
-                    .type = CN_WORD,
-                    .value_argument = true,
-                    .standard = "linear",
-                    .words = cn_activation_names,
-                    .summary = "activation"},
+    [ACTIVATION] = CN_ACTIVATION_OPTION,
     {0},
 };
 
@@ -51,9 +46,11 @@ static size_t declare(const cn_node *node, cn_declaration *declarations)
     return 2;
 }
 
-static void mirror(const cn_node *node, cn_activation act, cn_text *spec)
+static cinch_status mirror(const cn_node *node, cn_activation act, cn_text *spec, cinch_error *error)
 {
+    (void)error;
     cn_text_add(spec, "dense %zu %s", cn_shape_size(node->input), cn_activation_names[act]);
+    return CINCH_OK;
 }
 
 static size_t kept(const cn_node *node)

@@ -5,58 +5,21 @@
 #include "base/memory.h"
 #include "model/decoder.h"
 
-void cn_shape_print(cinch_shape shape, cn_text *text)
-{
-    for (size_t i = 0; i < shape.rank; i++)
-        cn_text_add(text, i ? "x%zu" : "%zu", shape.sizes[i]);
-}
-
 /* ---- The row's shape ----------------------------------------------------------------------------------- */
-
-/* "784" or "28x28x1". */
-static cinch_status shape_parse(const char *chars, cinch_shape *shape, cinch_error *error)
-{
-    *shape = (cinch_shape){0};
-    for (const char *c = chars;; c++) {
-        size_t size = 0;
-        if (*c < '0' || *c > '9' || shape->rank == CINCH_MAX_RANK)
-            goto refuse;
-        for (; *c >= '0' && *c <= '9'; c++)
-            if (!cn_multiply(size, 10, &size) || !cn_add(size, (size_t)(*c - '0'), &size))
-                goto refuse;
-        shape->sizes[shape->rank++] = size;
-        if (!size || (*c && *c != 'x'))
-            goto refuse;
-        if (!*c)
-            break;
-    }
-    return CINCH_OK;
-refuse:
-    return cn_fail(error, CINCH_USAGE, "\"%s\" is not a shape like 784 or 28x28x1", chars);
-}
-
-static bool shape_size(cinch_shape shape, size_t *size)
-{
-    *size = 1;
-    for (size_t i = 0; i < shape.rank; i++)
-        if (!cn_multiply(*size, shape.sizes[i], size))
-            return false;
-    return true;
-}
 
 /* As `input` says, else as the data's rows are; a two-dimensional image gets one channel. */
 static cinch_status set_input(cinch_model *model, cinch_shape row, cinch_error *error)
 {
     const char *text = cn_recipe_text(model->recipe, CN_INPUT);
     model->input = row;
-    if (*text && shape_parse(text, &model->input, error))
+    if (*text && cn_shape_parse(text, &model->input, error))
         return CINCH_USAGE;
     if (model->input.rank == 0)
         model->input = cn_shape_flat(1);
     if (model->input.rank == 2)
         model->input.sizes[model->input.rank++] = 1;
     size_t size, wanted;
-    if (!shape_size(model->input, &size) || !shape_size(row, &wanted) || size > UINT32_MAX)
+    if (!cn_shape_count(model->input, &size) || !cn_shape_count(row, &wanted) || size > UINT32_MAX)
         return cn_fail(error, CINCH_BAD_INPUT, "%s is too large", *text ? text : "a row");
     if (row.rank && size != wanted)
         return cn_fail(error, CINCH_BAD_INPUT, "%s has %zu values, the data's rows have %zu", text, size,
@@ -91,7 +54,10 @@ static cinch_status add_nodes(cinch_model *model, cn_pipeline *pipeline, bool de
         if (!(specs[model->nnode] = cn_text_take(&text, error)))
             return CINCH_MEMORY;
         model->nnode++;
+        size_t size;
         cinch_status status = node->layer->shape(node, error);
+        if (!status && (!cn_shape_count(node->output, &size) || size > UINT32_MAX))
+            status = cn_fail(error, CINCH_USAGE, "its output is too large");
         if (status) {
             cn_fail_prefix(error, "layer %zu (%s): ", i, specs[node->place]);
             return status;
@@ -213,13 +179,14 @@ static cinch_status add_parameter(cinch_model *model, cn_node *node, const cn_de
                                 .packing = declared->packing,
                                 .fan_in = declared->fan_in,
                                 .fan_out = declared->fan_out,
-                                .weight = declared->weight};
+                                .weight = declared->weight,
+                                .work = declared->work ? declared->work : 1};
     node->parameters[node->nparameter++] = model->nparameter++;
     cn_text name = {0};
     cn_text_add(&name, "%s.%zu.%s", node->decoder ? "decoder" : "encoder", node->index, declared->suffix);
     if (!(parameter->name = cn_text_take(&name, error)))
         return CINCH_MEMORY;
-    if (!shape_size(declared->shape, &parameter->count) || parameter->count > *values_left)
+    if (!cn_shape_count(declared->shape, &parameter->count) || parameter->count > *values_left)
         return cn_fail(error, CINCH_BAD_INPUT, "%s: larger than what there is", parameter->name);
     *values_left -= parameter->count;
     parameter->values = cn_new(parameter->count, sizeof *parameter->values, error);

@@ -1,9 +1,11 @@
 #include "train/evaluate.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/memory.h"
 #include "math/tree.h"
+#include "model/image.h"
 
 struct cn_evaluator {
     cn_threads *threads;
@@ -19,17 +21,6 @@ struct cn_evaluator {
     float *noisy, *results; /* of cn_evaluate_noisy; NULL where they are not wanted */
 };
 
-/* Fewer rows where the net is so wide that they would not stay in the cache anyhow. */
-static size_t chunk_rows(const cinch_model *model)
-{
-    enum { MOST_REALS = 1 << 22 };
-    size_t reals = cn_stride(cn_shape_size(model->input));
-    for (size_t i = 0; i < model->nnode; i++)
-        reals += cn_stride(cn_shape_size(model->nodes[i].output));
-    size_t rows = MOST_REALS / reals;
-    return rows < 1 ? 1 : rows < CN_CHUNK_ROWS ? rows : CN_CHUNK_ROWS;
-}
-
 cn_evaluator *cn_evaluator_new(const cinch_model *model, const cn_weights *weights,
                                const cn_objective *objective, cn_threads *threads, size_t most_rows,
                                cinch_error *error)
@@ -37,10 +28,10 @@ cn_evaluator *cn_evaluator_new(const cinch_model *model, const cn_weights *weigh
     cn_evaluator *evaluator = cn_new(1, sizeof *evaluator, error);
     if (!evaluator)
         return NULL;
-    evaluator->chunk = chunk_rows(model);
+    evaluator->chunk = cn_plan_chunk(model);
     size_t room = cn_threads_count(threads) * evaluator->chunk;
     evaluator->threads = threads;
-    evaluator->plan = cn_plan_new(model, weights, objective, room, false, error);
+    evaluator->plan = cn_plan_new(model, weights, objective, room, cn_threads_count(threads), false, error);
     evaluator->rows = cn_new(room, sizeof *evaluator->rows, error);
     evaluator->values = cn_new(most_rows, sizeof *evaluator->values, error);
     evaluator->penalties = cn_new(most_rows, sizeof *evaluator->penalties, error);
@@ -77,6 +68,23 @@ static const void *corrupted(const cn_plan *plan, size_t *stride)
     return node ? plan->flows[node - 1].y : plan->input;
 }
 
+/* The plan's rows `place` on of a buffer, in the data's order and units. */
+static void take_rows(const cn_evaluator *evaluator, const void *buffer, size_t stride, size_t place,
+                      size_t rows, float *results)
+{
+    const cinch_model *model = evaluator->plan->model;
+    const cn_step *step = &evaluator->step;
+    size_t features = evaluator->plan->features;
+    for (size_t r = 0; r < rows; r++) {
+        const void *row = cn_row(step, buffer, stride, place + r);
+        if (cn_image_in_planes(model->input))
+            cn_image_join(step->kernels, model->input, row, results + r * features);
+        else
+            memcpy(results + r * features, row, features * sizeof *results);
+    }
+    cn_scaler_invert(&model->scaler, rows, results, features, results);
+}
+
 /* A chunk's results, from the plan's rows `place` on to the caller's rows `first` on. */
 static void take_results(const cn_evaluator *evaluator, size_t place, size_t first, size_t rows)
 {
@@ -84,18 +92,17 @@ static void take_results(const cn_evaluator *evaluator, size_t place, size_t fir
     const cn_node *last = &plan->model->nodes[plan->model->nnode - 1];
     const cn_flow *flow = &plan->flows[plan->model->nnode - 1];
     const cn_step *step = &evaluator->step;
-    void *output = cn_row(step, flow->y, flow->y_stride, place);
-    if (flow->logits)
-        step->kernels->activate(last->layer->activation(last), rows, plan->features, flow->y_stride, output,
-                                output);
-    cn_scaler_invert(&plan->model->scaler, rows, output, flow->y_stride,
-                     evaluator->results + first * plan->features);
+    if (flow->logits) {
+        void *logits = cn_row(step, flow->y, flow->y_stride, place);
+        step->kernels->activate(last->layer->activation(last), rows, plan->features, flow->y_stride, logits,
+                                logits);
+    }
+    take_rows(evaluator, flow->y, flow->y_stride, place, rows, evaluator->results + first * plan->features);
     if (!evaluator->noisy)
         return;
     size_t stride;
     const void *noisy = corrupted(plan, &stride);
-    cn_scaler_invert(&plan->model->scaler, rows, cn_row(step, noisy, stride, place), stride,
-                     evaluator->noisy + first * plan->features);
+    take_rows(evaluator, noisy, stride, place, rows, evaluator->noisy + first * plan->features);
 }
 
 /* One thread's rows, a chunk at a time through its own part of the plan's buffers. */
@@ -105,14 +112,13 @@ static void evaluate_share(void *arg, size_t thread)
     const cn_plan *plan = evaluator->plan;
     cn_step step = evaluator->step;
     size_t first, count, chunk = evaluator->chunk, place = thread * chunk;
+    step.scratch = cn_plan_scratch(plan, thread);
     cn_threads_share(evaluator->count, 1, cn_threads_count(evaluator->threads), thread, &first, &count);
     for (size_t end = first + count; first < end; first += chunk) {
         size_t rows = end - first < chunk ? end - first : chunk;
         for (size_t r = 0; r < rows; r++)
             evaluator->rows[place + r] = evaluator->first + first + r;
-        cn_data_gather(evaluator->data, &plan->model->scaler, NULL, evaluator->first + first, rows,
-                       plan->stride, step.kernels->real_size,
-                       cn_row(&step, plan->input, plan->stride, place));
+        cn_plan_gather(plan, &step, evaluator->data, NULL, evaluator->first + first, rows, place);
         cn_plan_pass(plan, &step, 1, place, rows);
         for (size_t r = 0; r < rows; r++) {
             evaluator->values[first + r] = plan->values[place + r];

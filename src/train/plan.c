@@ -1,7 +1,10 @@
 #include "train/plan.h"
 
+#include <string.h>
+
 #include "base/memory.h"
 #include "math/tree.h"
+#include "model/image.h"
 
 /* ---- The objective ------------------------------------------------------------------------------------- */
 
@@ -82,8 +85,45 @@ static cinch_status new_flow(cn_plan *plan, size_t place, cinch_error *error)
     return (flow->dy = new_buffer(plan, flow->y_stride, error)) ? CINCH_OK : CINCH_MEMORY;
 }
 
+size_t cn_plan_chunk(const cinch_model *model)
+{
+    enum { MOST_ROWS = 96, MOST_REALS = 1 << 18 };
+    size_t reals = cn_stride(cn_shape_size(model->input));
+    for (const cn_node *node = model->nodes; node < model->nodes + model->nnode; node++)
+        reals += 2 * cn_stride(cn_shape_size(node->output)) +
+                 (node->layer->kept ? cn_stride(node->layer->kept(node)) : 0);
+    size_t rows = MOST_REALS / reals;
+    return rows < 1 ? 1 : rows < MOST_ROWS ? rows : MOST_ROWS;
+}
+
+/* As much as the layer that needs most of it, or a row that is put in order. */
+static size_t scratch_of(const cinch_model *model)
+{
+    size_t most = cn_image_in_planes(model->input) ? cn_shape_size(model->input) : 0;
+    for (const cn_node *node = model->nodes; node < model->nodes + model->nnode; node++) {
+        size_t reals = node->layer->scratch ? node->layer->scratch(node) : 0;
+        most = reals > most ? reals : most;
+    }
+    return cn_round_up(most, CN_PANEL);
+}
+
+static cinch_status new_scratch(cn_plan *plan, size_t nthread, cinch_error *error)
+{
+    size_t count;
+    plan->nscratch = scratch_of(plan->model);
+    if (!cn_multiply(nthread, plan->nscratch, &count))
+        return cn_fail(error, CINCH_MEMORY, "a row is too large");
+    plan->scratch = cn_new(count, plan->weights->kernels->real_size, error);
+    return plan->scratch ? CINCH_OK : CINCH_MEMORY;
+}
+
+void *cn_plan_scratch(const cn_plan *plan, size_t thread)
+{
+    return (char *)plan->scratch + thread * plan->nscratch * plan->weights->kernels->real_size;
+}
+
 cn_plan *cn_plan_new(const cinch_model *model, const cn_weights *weights, const cn_objective *objective,
-                     size_t rows, bool backward, cinch_error *error)
+                     size_t rows, size_t nthread, bool backward, cinch_error *error)
 {
     cn_plan *plan = cn_new(1, sizeof *plan, error);
     if (!plan)
@@ -99,7 +139,9 @@ cn_plan *cn_plan_new(const cinch_model *model, const cn_weights *weights, const 
     plan->input = new_buffer(plan, plan->stride, error);
     plan->values = cn_new(rows, sizeof *plan->values, error);
     plan->penalties = cn_new(rows, sizeof *plan->penalties, error);
-    if (!plan->flows || !plan->input || !plan->values || !plan->penalties)
+    plan->chunk = cn_plan_chunk(model);
+    if (!plan->flows || !plan->input || !plan->values || !plan->penalties ||
+        new_scratch(plan, nthread, error))
         goto fail;
     for (size_t i = 0; i < model->nnode; i++)
         if (new_flow(plan, i, error))
@@ -123,7 +165,23 @@ void cn_plan_free(cn_plan *plan)
     cn_free(plan->input);
     cn_free(plan->values);
     cn_free(plan->penalties);
+    cn_free(plan->scratch);
     cn_free(plan);
+}
+
+/* ---- Rows ---------------------------------------------------------------------------------------------- */
+
+void cn_plan_gather(const cn_plan *plan, const cn_step *step, const cinch_data *data, const size_t *order,
+                    size_t first, size_t count, size_t place)
+{
+    size_t real_size = step->kernels->real_size;
+    cn_data_gather(data, &plan->model->scaler, order, first, count, plan->stride, real_size,
+                   cn_row(step, plan->input, plan->stride, place));
+    for (size_t r = place; cn_image_in_planes(plan->model->input) && r < place + count; r++) {
+        void *row = cn_row(step, plan->input, plan->stride, r);
+        memcpy(step->scratch, row, plan->features * real_size);
+        cn_image_split(step->kernels, plan->model->input, step->scratch, row);
+    }
 }
 
 /* ---- Passes -------------------------------------------------------------------------------------------- */
@@ -177,8 +235,8 @@ static void code_penalties(const cn_plan *plan, const cn_step *step, size_t batc
 
 void cn_plan_pass(const cn_plan *plan, const cn_step *step, size_t batch_rows, size_t first, size_t count)
 {
-    for (size_t end = first + count; first < end; first += CN_CHUNK_ROWS) {
-        size_t rows = end - first < CN_CHUNK_ROWS ? end - first : CN_CHUNK_ROWS;
+    for (size_t end = first + count; first < end; first += plan->chunk) {
+        size_t rows = end - first < plan->chunk ? end - first : plan->chunk;
         forward(plan, step, first, rows);
         rows_loss(plan, step, batch_rows, first, rows);
         if (plan->backward)

@@ -6,9 +6,6 @@
 #include "train/loss.h"
 #include "train/weights.h"
 
-/* Rows carried through a net before the next ones, so that they stay in the cache. */
-enum { CN_CHUNK_ROWS = 96 };
-
 /* What a training minimizes. */
 typedef struct cn_objective {
     cn_spec loss;
@@ -32,12 +29,27 @@ typedef struct cn_plan {
     cn_flow *flows;    /* [nodes] */
     double *values;    /* [rows]: each row's loss, summed over the features */
     double *penalties; /* [rows]: each row's part of the code's penalties */
+    size_t chunk;      /* rows carried through before the next ones, so that they stay in the cache */
+    size_t nscratch;   /* reals of scratch that a thread needs */
+    void *scratch;     /* [threads][nscratch] */
 } cn_plan;
 
-/* Everything that the passes need is allocated here; they allocate nothing. */
+/* Everything that the passes of so many threads need is allocated here; they allocate nothing. */
 cn_plan *cn_plan_new(const cinch_model *model, const cn_weights *weights, const cn_objective *objective,
-                     size_t rows, bool backward, cinch_error *error);
+                     size_t rows, size_t nthread, bool backward, cinch_error *error);
 void cn_plan_free(cn_plan *plan);
+
+/* The most rows that pass at a time in nets of this size: fewer where they are so wide that more would not
+ * stay in the cache. */
+size_t cn_plan_chunk(const cinch_model *model);
+
+/* The thread's scratch, for its step. */
+void *cn_plan_scratch(const cn_plan *plan, size_t thread);
+
+/* Rows of data, order[0..count) (NULL: first, first + 1, ...), scaled and in the engine's order, to the plan's
+ * rows from `place` on. */
+void cn_plan_gather(const cn_plan *plan, const cn_step *step, const cinch_data *data, const size_t *order,
+                    size_t first, size_t count, size_t place);
 
 /* Carries rows [first, first + count) of a batch of batch_rows forward and, in a plan for it, backward, as
  * far as each row goes by itself: values, penalties, and the gradients of every node's output. Other

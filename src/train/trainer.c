@@ -89,18 +89,24 @@ static cinch_status make_objective(cinch_trainer *trainer, cinch_error *error)
     return cn_recipe_blame(trainer->recipe, CN_OPTIMIZER, status, error);
 }
 
+static size_t tile_work(const cinch_trainer *trainer, size_t tile)
+{
+    const cn_tile *of = &trainer->weights->tiles[tile];
+    return of->count * trainer->model->parameters[of->parameter].work;
+}
+
 /* Cuts the list of tiles into parts of about equal work, one for each thread. */
 static void share_tiles(cinch_trainer *trainer)
 {
     const cn_weights *weights = trainer->weights;
     size_t nthread = cn_threads_count(trainer->threads), total = 0, done = 0, tile = 0;
     for (size_t t = 0; t < weights->ntile; t++)
-        total += weights->tiles[t].count;
+        total += tile_work(trainer, t);
     for (size_t thread = 0; thread < nthread; thread++) {
         trainer->first_tile[thread] = tile;
         double end = (double)total * (double)(thread + 1) / (double)nthread;
-        while (tile < weights->ntile && (double)done + (double)weights->tiles[tile].count / 2 <= end)
-            done += weights->tiles[tile++].count;
+        while (tile < weights->ntile && (double)done + (double)tile_work(trainer, tile) / 2 <= end)
+            done += tile_work(trainer, tile++);
     }
     trainer->first_tile[nthread] = weights->ntile;
 }
@@ -115,7 +121,7 @@ static cinch_status make_engine(cinch_trainer *trainer, cinch_error *error)
         !(trainer->threads = cn_threads_new(cn_recipe_value(trainer->recipe, CN_THREADS).count, error)) ||
         !(trainer->weights = cn_weights_new(trainer->model, trainer->kernels, true, nslot, error)) ||
         !(trainer->plan = cn_plan_new(trainer->model, trainer->weights, &trainer->objective, trainer->batch,
-                                      true, error)))
+                                      cn_threads_count(trainer->threads), true, error)))
         return CINCH_FAILED;
     if (trainer->validation_rows &&
         !(trainer->validator = cn_evaluator_new(trainer->model, trainer->weights, &trainer->objective,
@@ -196,8 +202,7 @@ static void pass_rows(const cinch_trainer *trainer, const cn_step *step, size_t 
     cn_threads_share(batch, 1, cn_threads_count(trainer->threads), thread, &first, &count);
     if (!count)
         return;
-    cn_data_gather(trainer->data, &trainer->model->scaler, step->rows + first, 0, count, plan->stride,
-                   step->kernels->real_size, cn_row(step, plan->input, plan->stride, first));
+    cn_plan_gather(plan, step, trainer->data, step->rows + first, 0, count, first);
     cn_plan_pass(plan, step, batch, first, count);
 }
 
@@ -261,7 +266,8 @@ static void run_steps(void *arg, size_t thread)
                         .seed = trainer->seed,
                         .epoch = trainer->epoch,
                         .epochs = trainer->epochs,
-                        .rows = trainer->order + row};
+                        .rows = trainer->order + row,
+                        .scratch = cn_plan_scratch(trainer->plan, thread)};
         pass_rows(trainer, &step, batch, thread);
         cn_threads_barrier(trainer->threads);
         if (thread == 0)
