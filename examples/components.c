@@ -196,9 +196,9 @@ static cinch_model *train(const cinch_data *data, cinch_error *error)
         {"encoder", "dense 2 linear"},
         {"decoder", "dense 4 linear"},
         {"scale", "standard"},
-        {"penalty", "weight_l2 0.0003"},
+        {"penalty", "weight_l2 0.0004"},
         {"batch", "9000"},
-        {"optimizer", "sgd lr=0.2 momentum=0.9"},
+        {"optimizer", "sgd lr=0.05 momentum=0.99"},
         {"epochs", "2000"},
         {"shuffle", "false"},
     };
