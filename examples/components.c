@@ -198,9 +198,10 @@ static cinch_model *train(const cinch_data *data, cinch_error *error)
         {"scale", "standard"},
         {"penalty", "weight_l2 0.0004"},
         {"batch", "9000"},
-        {"optimizer", "sgd lr=0.05 momentum=0.99"},
+        {"optimizer", "sgd lr=0.02 momentum=0.99 nesterov=true"},
         {"epochs", "2000"},
         {"shuffle", "false"},
+        {"init", "normal 0.1"},
     };
     cinch_recipe *recipe = cinch_recipe_new(error);
     for (size_t i = 0; recipe && i < sizeof settings / sizeof *settings; i++)
