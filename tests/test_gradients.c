@@ -229,6 +229,16 @@ static void test_decoders(void **state)
           "none");
 }
 
+/* Each kind of noise; where it stands in the decoder, and twice. */
+static void test_noise(void **state)
+{
+    (void)state;
+    check("dense 6 tanh | noise mask 0.4 | dense 5 tanh", "dense 24", "mse", "none");
+    check("dense 6 tanh | noise saltpepper 0.4 | dense 5 tanh", "dense 24", "mse", "none");
+    check("noise saltpepper 0.4 | dense 70 tanh | noise mask 0.4 | dense 5 tanh",
+          "dense 6 tanh | noise gaussian 0.3 | dense 24", "mse", "none");
+}
+
 static void test_activations(void **state)
 {
     (void)state;
@@ -327,7 +337,7 @@ int main(void)
         cmocka_unit_test(test_losses),      cmocka_unit_test(test_penalties),
         cmocka_unit_test(test_shapes),      cmocka_unit_test(test_decoders),
         cmocka_unit_test(test_variational), cmocka_unit_test(test_contractive),
-        cmocka_unit_test(test_images),
+        cmocka_unit_test(test_images),      cmocka_unit_test(test_noise),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "math/tree.h"
+#include "model/image.h"
 
 struct cn_evaluator {
     cn_threads *threads;
@@ -17,6 +18,7 @@ struct cn_evaluator {
     cn_step step;
     const cinch_data *data;
     size_t first, count;
+    float *noisy, *results; /* of cn_evaluate_noisy; NULL where they are not wanted */
 };
 
 cn_evaluator *cn_evaluator_new(const cinch_model *model, cn_weights *weights, const cn_objective *objective,
@@ -76,6 +78,54 @@ static void add_codes(const cn_evaluator *evaluator, const cn_step *step, size_t
                                    cn_row(step, evaluator->sums, stride, (row + r) / CN_BLOCK_ROWS));
 }
 
+/* The rows as they came out of the layers before the first that does more than corrupt. */
+static const void *corrupted(const cn_plan *plan, size_t *stride)
+{
+    size_t node = 0;
+    while (node < plan->model->nencoder && !plan->model->nodes[node].layer->mirror)
+        node++;
+    *stride = node ? plan->flows[node - 1].y_stride : plan->stride;
+    return node ? plan->flows[node - 1].y : plan->input;
+}
+
+/* The plan's rows `place` on of a buffer, in the data's order and units. */
+static void take_rows(const cn_evaluator *evaluator, const void *buffer, size_t stride, size_t place,
+                      size_t rows, float *results)
+{
+    const cinch_model *model = evaluator->plan->model;
+    const cn_step *step = &evaluator->step;
+    size_t features = evaluator->plan->features;
+    for (size_t r = 0; r < rows; r++) {
+        const void *row = cn_row(step, buffer, stride, place + r);
+        if (cn_image_in_planes(model->input))
+            cn_image_join(step->kernels, model->input, row, results + r * features);
+        else
+            memcpy(results + r * features, row, features * sizeof *results);
+    }
+    cn_scaler_invert(&model->scaler, rows, results, features, results);
+}
+
+/* A chunk's results, from the plan's rows `place` on to the caller's rows `first` on. */
+static void take_results(const cn_evaluator *evaluator, size_t place, size_t first, size_t rows)
+{
+    const cn_plan *plan = evaluator->plan;
+    size_t place_of_last = cn_plan_last(plan);
+    const cn_node *last = &plan->nodes[place_of_last];
+    const cn_flow *flow = &plan->flows[place_of_last];
+    const cn_step *step = &evaluator->step;
+    if (flow->logits) {
+        void *logits = cn_row(step, flow->y, flow->y_stride, place);
+        step->kernels->activate(last->layer->activation(last), rows, plan->features, flow->y_stride, logits,
+                                logits);
+    }
+    take_rows(evaluator, flow->y, flow->y_stride, place, rows, evaluator->results + first * plan->features);
+    if (!evaluator->noisy)
+        return;
+    size_t stride;
+    const void *noisy = corrupted(plan, &stride);
+    take_rows(evaluator, noisy, stride, place, rows, evaluator->noisy + first * plan->features);
+}
+
 /* One thread's rows, a chunk at a time through its own part of the plan's buffers. */
 static void evaluate_share(void *arg, size_t thread)
 {
@@ -98,6 +148,8 @@ static void evaluate_share(void *arg, size_t thread)
             evaluator->values[first + r] = plan->values[place + r];
             evaluator->penalties[first + r] = plan->penalties[place + r];
         }
+        if (evaluator->results)
+            take_results(evaluator, place, first, rows);
     }
 }
 
@@ -122,15 +174,31 @@ static double weight_penalties(const cn_plan *plan)
     return sum;
 }
 
-cn_evaluation cn_evaluate(cn_evaluator *evaluator, const cinch_data *data, size_t first, size_t count,
-                          uint64_t seed, bool noise)
+static void carry_rows(cn_evaluator *evaluator, const cinch_data *data, size_t first, size_t count,
+                       uint64_t seed, bool noise)
 {
-    const cn_plan *plan = evaluator->plan;
-    evaluator->step = (cn_step){.kernels = plan->weights->kernels, .noise = noise, .seed = seed, .epochs = 1};
+    evaluator->step =
+        (cn_step){.kernels = evaluator->plan->weights->kernels, .noise = noise, .seed = seed, .epochs = 1};
     evaluator->data = data;
     evaluator->first = first;
     evaluator->count = count;
     cn_threads_run(evaluator->threads, evaluate_share, evaluator);
+}
+
+void cn_evaluate_noisy(cn_evaluator *evaluator, const cinch_data *data, size_t first, size_t count,
+                       uint64_t seed, float *noisy, float *results)
+{
+    evaluator->noisy = noisy;
+    evaluator->results = results;
+    carry_rows(evaluator, data, first, count, seed, true);
+    evaluator->noisy = evaluator->results = NULL;
+}
+
+cn_evaluation cn_evaluate(cn_evaluator *evaluator, const cinch_data *data, size_t first, size_t count,
+                          uint64_t seed, bool noise)
+{
+    const cn_plan *plan = evaluator->plan;
+    carry_rows(evaluator, data, first, count, seed, noise);
     double rows = (double)count;
     double reconstruction = cn_tree_sum(evaluator->values, count) / (rows * (double)plan->features);
     double row_penalties = cn_tree_sum(evaluator->penalties, count) / rows;

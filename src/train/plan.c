@@ -682,6 +682,11 @@ void cn_plan_gradient(const cn_plan *plan, const cn_step *step, size_t batch_row
     }
 }
 
+size_t cn_plan_last(const cn_plan *plan)
+{
+    return last_of(plan->model);
+}
+
 double cn_plan_reconstruction(const cn_plan *plan, size_t batch_rows)
 {
     return cn_tree_sum(plan->batch_values, batch_rows) / ((double)batch_rows * (double)plan->features);

@@ -96,6 +96,9 @@ void cn_plan_carry(const cn_plan *plan, const cn_step *step, const cinch_data *d
 void cn_plan_gradient(const cn_plan *plan, const cn_step *step, size_t batch_rows, const cn_tile *tile,
                       void *gradient);
 
+/* The last node that does anything; where its flow has `logits`, its activation is left to the loss. */
+size_t cn_plan_last(const cn_plan *plan);
+
 /* The batch's loss without penalties, and all its penalties but the weights': sums over fixed blocks of rows. */
 double cn_plan_reconstruction(const cn_plan *plan, size_t batch_rows);
 double cn_plan_code_penalty(const cn_plan *plan, size_t batch_rows);
