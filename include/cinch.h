@@ -172,6 +172,13 @@ const cinch_recipe *cinch_model_recipe(const cinch_model *model);
 const char *cinch_model_scaler(const cinch_model *model);  /* JSON: kind, offset, scale */
 const char *cinch_model_history(const cinch_model *model); /* CSV, a line an epoch */
 
+/* Of a model whose first layer chooses columns of the row (`concrete`): how many choices there are, 0 for any
+ * other model; the column (feature) that choice index < nchosen has fallen on, maybe that of another one too;
+ * and a column's name, NULL where the data had none or it is not chosen. */
+size_t cinch_model_nchosen(const cinch_model *model);
+size_t cinch_model_chosen(const cinch_model *model, size_t index);
+const char *cinch_model_column(const cinch_model *model, size_t feature);
+
 void cinch_model_free(cinch_model *model);
 
 /* ---- Running a model ----------------------------------------------------------------------------------- */

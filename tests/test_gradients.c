@@ -168,7 +168,8 @@ static void test_layers(void **state)
     for (const cn_layer *const *layer = cn_layers; *layer; layer++) {
         char encoder[256];
         snprintf(encoder, sizeof encoder, "dense 6 tanh | %s | dense 5 tanh", (*layer)->part.example);
-        check(encoder, "dense 6 tanh | dense 7", "mse", "none");
+        if (!(*layer)->first)
+            check(encoder, "dense 6 tanh | dense 7", "mse", "none");
         snprintf(encoder, sizeof encoder, "%s | dense 5 tanh", (*layer)->part.example);
         check(encoder, "dense 7", "mse", "none");
     }

@@ -73,6 +73,8 @@ typedef struct cn_tile {
 
 typedef struct cn_layer {
     cn_part part;
+    bool first;     /* works on the row itself: stands first in the encoder, and nowhere else */
+    bool by_epochs; /* acts by the share of the epochs that are done: of more epochs it is another training */
 
     /* Works out node->output from node->input, or refuses, naming what does not fit. */
     cinch_status (*shape)(cn_node *node, cinch_error *error);
@@ -95,6 +97,9 @@ typedef struct cn_layer {
      * row's backward; added to what is there where `accumulate`. NULL where it has no parameters. */
     void (*gradient)(const cn_node *node, const cn_flow *flow, const cn_step *step, size_t rows, size_t local,
                      const cn_tile *tile, bool accumulate, void *reals);
+
+    /* The input's column that value `index` of its output is at inference; NULL: it picks none. */
+    size_t (*column)(const cn_node *node, const cn_parameter *parameters, size_t index);
 
     /* Appends what it is at inference. `parameters` are the model's. */
     void (*lower)(const cn_node *node, const cn_parameter *parameters, cn_program *program);

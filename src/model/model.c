@@ -91,7 +91,13 @@ static cinch_status add_nodes(cinch_model *model, cn_pipeline *pipeline, bool de
         if (!(specs[model->nnode] = cn_text_take(&text, error)))
             return CINCH_MEMORY;
         model->nnode++;
-        cinch_status status = node->layer->shape(node, error);
+        cinch_status status = CINCH_OK;
+        if (node->layer->first && node->place)
+            status =
+                cn_fail(error, CINCH_USAGE,
+                        "it chooses among the row's own columns: first in the encoder is its only place");
+        if (!status)
+            status = node->layer->shape(node, error);
         if (status) {
             cn_fail_prefix(error, "layer %zu (%s): ", i, specs[node->place]);
             return status;
@@ -255,6 +261,14 @@ cinch_model *cn_model_new(const cinch_recipe *recipe, cinch_shape row, size_t mo
     return model;
 }
 
+static void clear_columns(cinch_model *model)
+{
+    for (size_t i = 0; model->columns && i < cn_shape_size(model->input); i++)
+        cn_free(model->columns[i]);
+    cn_free(model->columns);
+    model->columns = NULL;
+}
+
 void cinch_model_free(cinch_model *model)
 {
     if (!model)
@@ -273,6 +287,7 @@ void cinch_model_free(cinch_model *model)
     cn_scaler_clear(&model->scaler);
     cn_free(model->scaler_json);
     cn_free(model->history);
+    clear_columns(model);
     cinch_recipe_free(model->recipe);
     cn_free(model);
 }
@@ -302,6 +317,28 @@ cinch_status cn_model_set_history(cinch_model *model, const char *history, cinch
     return CINCH_OK;
 }
 
+cinch_status cn_model_name_column(cinch_model *model, size_t column, const char *name, cinch_error *error)
+{
+    if (!model->columns &&
+        !(model->columns = cn_new(cn_shape_size(model->input), sizeof *model->columns, error)))
+        return CINCH_MEMORY;
+    char *copy = cn_copy_text(name, error);
+    if (!copy)
+        return CINCH_MEMORY;
+    cn_free(model->columns[column]);
+    model->columns[column] = copy;
+    return CINCH_OK;
+}
+
+cinch_status cn_model_name_columns(cinch_model *model, char *const *names, cinch_error *error)
+{
+    cinch_status status = CINCH_OK;
+    for (size_t i = 0; names && i < cn_shape_size(model->input) && !status; i++)
+        if (names[i])
+            status = cn_model_name_column(model, i, names[i], error);
+    return status;
+}
+
 cinch_model *cn_model_copy(const cinch_model *model, cinch_error *error)
 {
     cinch_model *copy = cn_model_new(model->recipe, model->input, SIZE_MAX, error);
@@ -314,7 +351,8 @@ cinch_model *cn_model_copy(const cinch_model *model, cinch_error *error)
     if ((model->scaler_json &&
          (cn_scaler_parse(&scaler, model->scaler_json, cn_shape_size(model->input), error) ||
           cn_model_set_scaler(copy, &scaler, error))) ||
-        (model->history && cn_model_set_history(copy, model->history, error))) {
+        (model->history && cn_model_set_history(copy, model->history, error)) ||
+        cn_model_name_columns(copy, model->columns, error)) {
         cn_scaler_clear(&scaler);
         cinch_model_free(copy);
         return NULL;
@@ -385,4 +423,19 @@ const char *cinch_model_scaler(const cinch_model *model)
 const char *cinch_model_history(const cinch_model *model)
 {
     return model->history ? model->history : "";
+}
+
+size_t cinch_model_nchosen(const cinch_model *model)
+{
+    return model->nodes[0].layer->column ? cn_shape_size(model->nodes[0].output) : 0;
+}
+
+size_t cinch_model_chosen(const cinch_model *model, size_t index)
+{
+    return model->nodes[0].layer->column(&model->nodes[0], model->parameters, index);
+}
+
+const char *cinch_model_column(const cinch_model *model, size_t feature)
+{
+    return model->columns ? model->columns[feature] : NULL;
 }

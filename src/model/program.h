@@ -22,10 +22,11 @@ typedef struct cn_parameter {
 } cn_parameter;
 
 typedef enum cn_primitive_kind {
-    CN_MATMUL,  /* y = W x, parameter (out, in) */
-    CN_ADD,     /* y = x + b, parameter (features) */
-    CN_SCALE,   /* y = factor x, times the parameter (features) where there is one */
-    CN_ACTIVATE /* y = f(x) */
+    CN_MATMUL,   /* y = W x, parameter (out, in) */
+    CN_ADD,      /* y = x + b, parameter (features) */
+    CN_SCALE,    /* y = factor x, times the parameter (features) where there is one */
+    CN_ACTIVATE, /* y = f(x) */
+    CN_GATHER    /* y[i] = x[columns[i]] */
 } cn_primitive_kind;
 
 typedef struct cn_primitive {
@@ -34,6 +35,7 @@ typedef struct cn_primitive {
     const cn_parameter *parameter;
     cn_activation activation;
     double factor;
+    size_t *columns; /* [output values], the program's */
 } cn_primitive;
 
 typedef struct cn_program {
@@ -42,6 +44,7 @@ typedef struct cn_program {
     bool failed; /* an allocation failed: asked once, at the end */
 } cn_program;
 
+/* Takes columns over. */
 void cn_program_add(cn_program *program, cn_primitive primitive);
 void cn_program_clear(cn_program *program);
 

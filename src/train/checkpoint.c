@@ -255,6 +255,28 @@ static cinch_status read_best(cinch_trainer *trainer, const cn_safetensors *file
     return status;
 }
 
+/* More epochs go on where they only add to those done: not where they change what these were. */
+static cinch_status same_epochs(const cinch_trainer *trainer, const cinch_model *saved, cinch_error *error)
+{
+    size_t planned = cn_recipe_value(saved->recipe, CN_EPOCHS).count;
+    if (planned == trainer->epochs)
+        return CINCH_OK;
+    for (size_t i = 0; i < saved->nnode; i++)
+        if (saved->nodes[i].layer->by_epochs)
+            return cn_fail(
+                error, CINCH_USAGE,
+                "--epochs: %s acts by the share of the %zu planned epochs that are done; of another "
+                "number it is another training, to be begun anew",
+                saved->nodes[i].layer->part.name, planned);
+    if (cn_recipe_value(saved->recipe, CN_PRETRAIN).word)
+        return cn_fail(
+            error, CINCH_USAGE,
+            "--epochs: each layer was pretrained for the %zu planned epochs; of another number it is "
+            "another training, to be begun anew, or after this one with --init-from its model",
+            planned);
+    return CINCH_OK;
+}
+
 /* The recipe but for its epochs, which a resumed training may change. */
 static cinch_status same_recipe(const cinch_trainer *trainer, const cinch_model *saved, const char *path,
                                 cinch_error *error)
@@ -281,8 +303,8 @@ static cinch_status same_recipe(const cinch_trainer *trainer, const cinch_model 
 static cinch_status restore(cinch_trainer *trainer, const cn_safetensors *file, const cinch_model *saved,
                             const char *path, cinch_error *error)
 {
-    cinch_status status = same_recipe(trainer, saved, path, error);
-    if (status)
+    cinch_status status = same_epochs(trainer, saved, error);
+    if (status || (status = same_recipe(trainer, saved, path, error)))
         return status;
     const char *seconds = cn_safetensors_metadata(file, history_seconds);
     cinch_trainer there = *trainer;

@@ -17,6 +17,7 @@ typedef struct operation {
     float *vector; /* a bias or a factor of each feature, padded to CN_PANEL; NULL: none */
     cn_activation activation;
     float factor;
+    size_t *columns; /* of CN_GATHER: [out] */
 } operation;
 
 struct cn_inference {
@@ -52,6 +53,14 @@ static cinch_status plan_product(const cn_inference *inference, operation *plann
     return CINCH_OK;
 }
 
+static cinch_status plan_gather(operation *planned, const cn_primitive *primitive, cinch_error *error)
+{
+    if (!(planned->columns = cn_new(planned->out, sizeof *planned->columns, error)))
+        return CINCH_MEMORY;
+    memcpy(planned->columns, primitive->columns, planned->out * sizeof *planned->columns);
+    return CINCH_OK;
+}
+
 /* Whether the primitive can be done by the product before it: a bias, if it has none yet, or an activation
  * as the last thing that it does. */
 static bool fuses(const operation *before, const cn_primitive *primitive)
@@ -74,6 +83,8 @@ static cinch_status plan_primitive(cn_inference *inference, const cn_primitive *
                                .factor = (float)primitive->factor};
     if (primitive->kind == CN_MATMUL)
         return plan_product(inference, planned, primitive, error);
+    if (primitive->kind == CN_GATHER)
+        return plan_gather(planned, primitive, error);
     if (primitive->kind == CN_ACTIVATE)
         planned->activation = primitive->activation;
     else if (primitive->parameter && !(planned->vector = padded_vector(primitive->parameter, error)))
@@ -133,6 +144,7 @@ void cn_inference_free(cn_inference *inference)
     for (size_t i = 0; i < inference->noperation; i++) {
         cn_free(inference->operations[i].matrix.panels);
         cn_free(inference->operations[i].vector);
+        cn_free(inference->operations[i].columns);
     }
     cn_free(inference->operations);
     cn_free(inference->buffers);
@@ -172,6 +184,13 @@ static void add(const operation *planned, size_t rows, size_t stride, const floa
             y[r * stride + j] = x[r * stride + j] + planned->vector[j];
 }
 
+static void gather(const operation *planned, size_t rows, size_t stride, const float *x, float *y)
+{
+    for (size_t r = 0; r < rows; r++)
+        for (size_t j = 0; j < planned->out; j++)
+            y[r * stride + j] = x[r * stride + planned->columns[j]];
+}
+
 static void run_operation(const cn_inference *inference, const operation *planned, size_t rows,
                           const float *x, float *y)
 {
@@ -197,6 +216,9 @@ static void run_operation(const cn_inference *inference, const operation *planne
         break;
     case CN_ACTIVATE:
         inference->kernels->activate(planned->activation, rows, planned->out, stride, x, y);
+        break;
+    case CN_GATHER:
+        gather(planned, rows, stride, x, y);
         break;
     }
 }
