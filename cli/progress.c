@@ -76,8 +76,9 @@ static void draw_bar(cn_progress *progress, const cinch_progress *now)
 
     char left[32], rest[128];
     format_time(now->seconds_left, left, sizeof left);
-    snprintf(rest, sizeof rest, " %3.0f %%  epoch %zu  loss %.5g  %.0f rows/s  %s left", 100 * share,
-             now->epoch, now->loss, now->rows_per_second, left);
+    snprintf(rest, sizeof rest, " %s%s%3.0f %%  epoch %zu  loss %.5g  %.0f rows/s  %s left",
+             now->stage ? now->stage : "", now->stage ? " " : "", 100 * share, now->epoch, now->loss,
+             now->rows_per_second, left);
     size_t columns = terminal_columns(), taken = WIDTH + 3;
     int room = columns > taken ? (int)(columns - taken) : 0;
     fprintf(stderr, "\r%s[%s]%s%.*s\033[K", progress->colour ? "\033[32m" : "", bar,
@@ -91,7 +92,8 @@ static void print_epoch(cn_progress *progress, const cinch_progress *now)
 {
     const cinch_epoch *epoch = now->ended;
     cn_progress_end(progress);
-    fprintf(stderr, "epoch %zu  loss %.6g", now->epoch, epoch->train_loss);
+    fprintf(stderr, "%s%sepoch %zu  loss %.6g", now->stage ? now->stage : "", now->stage ? "  " : "",
+            now->epoch, epoch->train_loss);
     if (epoch->train_reconstruction < epoch->train_loss || epoch->train_reconstruction > epoch->train_loss)
         fprintf(stderr, "  reconstruction %.6g", epoch->train_reconstruction);
     if (!isnan(epoch->validation_loss))

@@ -223,6 +223,8 @@ typedef struct cinch_progress {
     double rows_per_second;   /* in this epoch */
     double seconds_left;      /* an estimate for the whole training */
     const cinch_epoch *ended; /* the epoch's figures where it just ended, else NULL */
+    const char
+        *stage; /* "encoder.0" while cinch_run pretrains that layer, else NULL; all else is of the stage */
 } cinch_progress;
 
 /* Called at each epoch's end and at most ten times a second between batches; false asks the training to stop
@@ -230,7 +232,7 @@ typedef struct cinch_progress {
 typedef bool cinch_callback(const cinch_progress *progress, void *user);
 
 /* Copies the recipe's settings; splits off validation and fits the scaler. The data must outlive the
- * trainer. */
+ * trainer. What `pretrain` asks for is cinch_run's to do: a trainer starts from `init` or `init_from`. */
 cinch_trainer *cinch_trainer_new(const cinch_recipe *recipe, const cinch_data *train, cinch_error *error);
 
 /* Trains to the recipe's last epoch; CINCH_STOPPED where the callback (may be NULL) asked for it. Going on is
@@ -276,7 +278,16 @@ typedef struct cinch_run_options {
 /* Trains as the recipe (NULL with resume) says and leaves model.safetensors, checkpoint.safetensors,
  * history.csv, recipe.ini and result.json in `folder`. Everything is read and checked before the first
  * file is written; a training that is stopped leaves a checkpoint. Locks the folder while it works.
- * options and result may be NULL. */
+ * options and result may be NULL.
+ *
+ * pretrain = greedy: before the whole is trained, each encoder layer with weights is by itself (the layers without
+ * weights before it with it, so noise acts), followed by its mirror, which ends in the activation of the decoder's
+ * layer that will start from it. Its rows are the codes that the layers before it, trained by then, give (noise and
+ * dropout off); loss mse, no penalties, all else as the recipe says, for `epochs` epochs; validation rows are the
+ * same ones, and `keep` and `patience` act. The encoder's layer and the decoder's then start from what they learned.
+ * A decoder that does not mirror the encoder is refused, and so is `init_from`. The stage of layer I leaves
+ * history-encoder.I.csv; the result's numbers are those of the whole's epochs. `resume` goes on in the middle of a
+ * stage, too. */
 cinch_status cinch_run(const cinch_recipe *recipe, const char *folder, const cinch_run_options *options,
                        cinch_result *result, cinch_error *error);
 

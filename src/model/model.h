@@ -60,7 +60,7 @@ cinch_status cn_model_file_new(const cinch_model *model, size_t more_tensors, si
 void cn_model_file_clear(cn_model_file *file);
 
 /* A model out of a parsed safetensors file (which stays the caller's). A checkpoint is one too: tensors
- * under the names "optimizer." and "best." are passed over. */
+ * under the names "optimizer.", "best." and "pretrained." are passed over. */
 cinch_model *cn_model_read(const cn_safetensors *file, const char *source, cinch_error *error);
 
 /* Copies every parameter's values from tensors named prefix + name, each of which must be there with its

@@ -132,10 +132,11 @@ cinch_status cn_model_take(cinch_model *model, const cn_safetensors *file, const
 static cinch_status refuse_strangers(const cinch_model *model, const cn_safetensors *file, const char *source,
                                      cinch_error *error)
 {
+    static const char *const own[] = {"optimizer.", "best.", "pretrained."};
     size_t extra = 0;
     for (size_t i = 0; i < file->ntensor; i++)
-        extra +=
-            !strncmp(file->tensors[i].name, "optimizer.", 10) || !strncmp(file->tensors[i].name, "best.", 5);
+        for (size_t j = 0; j < sizeof own / sizeof *own; j++)
+            extra += !strncmp(file->tensors[i].name, own[j], strlen(own[j]));
     if (model->nparameter + extra != file->ntensor)
         return cn_fail(error, CINCH_BAD_INPUT, "%s: it has tensors that its recipe does not name", source);
     return CINCH_OK;
