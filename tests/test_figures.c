@@ -22,7 +22,7 @@
 enum { ROWS = 60, SIDE = 8, PIXELS = SIDE * SIDE };
 
 static char folder[] = "/tmp/cinch-figures-XXXXXX";
-static cinch_model *images_model, *table_model;
+static cinch_model *images_model, *table_model, *choosing[2]; /* the last two begin with `concrete` */
 static cinch_data *images, *table;
 
 static const char *path_of(const char *name)
@@ -162,8 +162,10 @@ static void check_text_picture(const char *path, bool svg)
 
 static cinch_status draw(const char *spec, bool of_table, const char *name, cinch_error *error)
 {
-    cinch_figure_input input = {
-        .model = of_table ? table_model : images_model, .data = of_table ? table : images, .threads = 1};
+    const cinch_model *model = strncmp(spec, "mask", 4) == 0 ? choosing[of_table]
+                               : of_table                    ? table_model
+                                                             : images_model;
+    cinch_figure_input input = {.model = model, .data = of_table ? table : images, .threads = 1};
     return cinch_figure_draw(spec, &input, path_of(name), error);
 }
 
@@ -326,7 +328,9 @@ static void test_memory(void **state)
                                         "latent",
                                         "histogram",
                                         "filters",
-                                        "net"};
+                                        "net",
+                                        "mask",
+                                        "mask as=strip"};
     for (size_t s = 0; s < sizeof specs / sizeof *specs; s++) {
         size_t place = 1, blocks = counted_memory.blocks;
         cinch_status status = CINCH_MEMORY;
@@ -425,6 +429,8 @@ static int set_up(void **state)
     table = make_table();
     images_model = train(images, "dense 6 relu", "0");
     table_model = train(table, "dense 5 tanh | dense 3", "0.2");
+    choosing[0] = train(images, "concrete 5", "0");
+    choosing[1] = train(table, "concrete 4 | dense 2", "0.2");
     return 0;
 }
 
@@ -433,6 +439,8 @@ static int tear_down(void **state)
     (void)state;
     cinch_model_free(images_model);
     cinch_model_free(table_model);
+    cinch_model_free(choosing[0]);
+    cinch_model_free(choosing[1]);
     cinch_data_free(images);
     cinch_data_free(table);
     size_t held = counted_memory.blocks;
