@@ -200,7 +200,7 @@ check-run: $(if $(T),tests,programs)
 
 recipes:
 	@scripts/deps build
-	$(AGAIN) all
+	$(AGAIN) all $(BUILD)/examples/choices
 	@scripts/recipes
 
 judges:
