@@ -153,7 +153,7 @@ typedef struct cinch_layer {
     size_t index;              /* in that pipeline, from 0 */
     const char *spec;          /* "dense 32 relu" */
     cinch_shape input, output; /* of one row */
-    size_t nparam;             /* trained numbers in it */
+    size_t nparam;             /* trained numbers in it; those of tied weights in the encoder's layer alone */
 } cinch_layer;
 
 typedef struct cinch_parameter {

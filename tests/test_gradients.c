@@ -11,9 +11,12 @@
 
 #include "base/memory.h"
 #include "data/data.h"
+#include "model/decoder.h"
 #include "train/plan.h"
 
-enum { ROWS = 37, FEATURES = 7 }; /* two blocks of rows, the second not full */
+/* Two blocks of rows, the second not full; each an image of 4 x 3 x 2, which dense layers flatten. */
+enum { ROWS = 37, FEATURES = 24 };
+static const cinch_shape row_shape = {.rank = 3, .sizes = {4, 3, 2}};
 static const double step_size = 1e-5, tolerance = 1e-6;
 
 /* A net ready to be differentiated. */
@@ -23,7 +26,8 @@ struct net {
     cn_objective objective;
     cn_plan *plan;
     double *gradients[64]; /* of each parameter, packed as it is */
-    size_t rows[ROWS];
+    cinch_data *data;
+    size_t order[ROWS];
     cn_step step;
 };
 
@@ -34,15 +38,21 @@ static void set(cinch_recipe *recipe, const char *key, const char *value)
         fail_msg("%s = %s: %s", key, value, error.message);
 }
 
-/* Rows in (0, 1), which every loss takes. */
-static void fill_input(const cn_plan *plan)
+/* Rows in (0, 1), which every loss takes, as they are. */
+static void new_rows(struct net *net)
 {
-    double *input = plan->input;
+    static double values[ROWS][FEATURES];
+    cn_scaler scaler = {0};
     for (size_t r = 0; r < ROWS; r++) {
         cn_random random = cn_random_at(7, CN_DRAW_DATA, 0, 0, r);
         for (size_t j = 0; j < FEATURES; j++)
-            input[r * plan->stride + j] = 0.05 + 0.9 * cn_random_uniform(&random, (uint32_t)j);
+            values[r][j] = 0.05 + 0.9 * cn_random_uniform(&random, (uint32_t)j);
+        net->order[r] = r;
     }
+    net->data = cinch_data_view(CINCH_F64, (cinch_shape){4, {ROWS, 4, 3, 2}}, values, NULL);
+    assert_non_null(net->data);
+    assert_int_equal(cn_scaler_fit(&scaler, CN_SCALE_NONE, net->data, ROWS, false, NULL), CINCH_OK);
+    assert_int_equal(cn_model_set_scaler(net->model, &scaler, NULL), CINCH_OK);
 }
 
 /* Biases that are not 0, so that nothing stands at a kink by symmetry. */
@@ -65,18 +75,19 @@ static void new_net(struct net *net, const char *encoder, const char *decoder, c
     set(recipe, "decoder", decoder);
     set(recipe, "loss", loss);
     set(recipe, "penalty", penalty);
-    net->model = cn_model_new(recipe, cn_shape_flat(FEATURES), SIZE_MAX, &error);
+    net->model = cn_model_new(recipe, row_shape, SIZE_MAX, &error);
     if (!net->model || cn_model_init(net->model, "", &error) ||
         cn_objective_new(&net->objective, recipe, net->model, &error))
         fail_msg("%s | %s, %s, %s: %s", encoder, decoder, loss, penalty, error.message);
     shake_biases(net->model);
     net->weights = cn_weights_new(net->model, &cn_kernels_double, true, 0, &error);
     assert_non_null(net->weights);
-    net->plan = cn_plan_new(net->model, net->weights, &net->objective, ROWS, true, &error);
+    net->plan = cn_plan_new(net->model, net->weights, &net->objective, ROWS, 1, true, &error);
     assert_non_null(net->plan);
-    fill_input(net->plan);
+    new_rows(net);
     net->step =
         (cn_step){.kernels = &cn_kernels_double, .training = true, .seed = 3, .epoch = 2, .epochs = 10};
+    cn_plan_enter(net->plan, &net->step, 0);
     cinch_recipe_free(recipe);
 }
 
@@ -88,14 +99,23 @@ static void free_net(struct net *net)
     cn_weights_free(net->weights);
     cn_objective_clear(&net->objective);
     cinch_model_free(net->model);
+    cinch_data_free(net->data);
 }
 
 static double objective(struct net *net)
 {
-    for (size_t r = 0; r < ROWS; r++)
-        net->rows[r] = 100 + r;
-    net->step.rows = net->rows;
-    cn_plan_pass(net->plan, &net->step, ROWS, 0, ROWS);
+    const cn_plan *plan = net->plan;
+    size_t first, count;
+    cn_plan_share(plan, ROWS, 1, 0, &first, &count);
+    if (plan->means) {
+        const cn_flow *code = &plan->flows[net->model->nencoder - 1];
+        cn_plan_gather(plan, &net->step, net->data, net->order, 0, ROWS, 0);
+        cn_plan_encode(plan, &net->step, 0, ROWS);
+        cn_plan_means(plan, code->y, ROWS, code->y_stride, ROWS, 0, cn_shape_size(net->model->code));
+        cn_plan_pass(plan, &net->step, ROWS, 0, 0, ROWS);
+    } else {
+        cn_plan_carry(plan, &net->step, net->data, net->order, ROWS, first, count);
+    }
     double sum = cn_plan_reconstruction(net->plan, ROWS) + cn_plan_code_penalty(net->plan, ROWS);
     for (size_t t = 0; t < net->weights->ntile; t++)
         sum += cn_weights_penalty(net->weights, net->model, &net->objective.penalties,
@@ -126,6 +146,16 @@ static size_t packed_place(const struct net *net, size_t parameter, size_t i)
     return (out / CN_PANEL * in + k) * CN_PANEL + out % CN_PANEL;
 }
 
+/* A real of a parameter as it runs, in both packings. */
+static void set_real(struct net *net, size_t parameter, size_t place, double value)
+{
+    cn_packed *packed = &net->weights->packed[parameter];
+    ((double *)packed->reals)[place] = value;
+    size_t in = packed->matrix.in, panel = place / CN_PANEL;
+    if (packed->matrix.transposed)
+        cn_kernels_double.transpose_tile(&packed->matrix, panel / in, 0, in);
+}
+
 /* |numeric - analytic| / (|numeric| + |analytic|), norms over one parameter. */
 static double relative_error(struct net *net, size_t parameter)
 {
@@ -134,11 +164,11 @@ static double relative_error(struct net *net, size_t parameter)
     for (size_t i = 0; i < net->model->parameters[parameter].count; i++) {
         size_t place = packed_place(net, parameter, i);
         double kept = reals[place];
-        reals[place] = kept + step_size;
+        set_real(net, parameter, place, kept + step_size);
         double above = objective(net);
-        reals[place] = kept - step_size;
+        set_real(net, parameter, place, kept - step_size);
         double below = objective(net);
-        reals[place] = kept;
+        set_real(net, parameter, place, kept);
         double numeric = (above - below) / (2 * step_size);
         difference += (numeric - gradient[place]) * (numeric - gradient[place]);
         size += numeric * numeric + gradient[place] * gradient[place];
@@ -162,17 +192,40 @@ static void check(const char *encoder, const char *decoder, const char *loss, co
 
 /* ---- The tables ---------------------------------------------------------------------------------------- */
 
+/* The layer's example with another activation than relu: of some thousand values one would lie at its kink. */
+static const char *smooth(const cn_layer *layer, char room[128])
+{
+    snprintf(room, 128, "%s", layer->part.example);
+    char *relu = strstr(room, "relu");
+    if (relu)
+        memcpy(relu, "tanh", 4);
+    return room;
+}
+
 static void test_layers(void **state)
 {
     (void)state;
     for (const cn_layer *const *layer = cn_layers; *layer; layer++) {
-        char encoder[256];
-        snprintf(encoder, sizeof encoder, "dense 6 tanh | %s | dense 5 tanh", (*layer)->part.example);
+        char encoder[256], room[128];
+        snprintf(encoder, sizeof encoder, "conv 2 2x2 tanh | %s | dense 5 tanh", smooth(*layer, room));
         if (!(*layer)->first)
-            check(encoder, "dense 6 tanh | dense 7", "mse", "none");
-        snprintf(encoder, sizeof encoder, "%s | dense 5 tanh", (*layer)->part.example);
-        check(encoder, "dense 7", "mse", "none");
+            check(encoder, "dense 6 tanh | dense 24", "mse", "none");
+        snprintf(encoder, sizeof encoder, "%s | dense 5 tanh", smooth(*layer, room));
+        check(encoder, "dense 24", "mse", "none");
     }
+}
+
+static void test_decoders(void **state)
+{
+    (void)state;
+    for (const cn_decoder *const *decoder = cn_decoders; *decoder; decoder++) {
+        check("dense 5 tanh", (*decoder)->part.example, "mse", "none");
+        check("dense 21 silu | dropout 0.3 | dense 18 sigmoid", (*decoder)->part.example, "mae",
+              "weight_l2 0.02 | activity_l1 0.01");
+    }
+    check("dense 19 sigmoid | dense 2 gelu", "tied silu sigmoid", "bce", "weight_l1 0.01");
+    check("dropout 0.3 | dense 120 elu | dense 3 softplus | dense 33 sigmoid", "tied gelu linear tanh", "mse",
+          "none");
 }
 
 static void test_activations(void **state)
@@ -181,7 +234,7 @@ static void test_activations(void **state)
     for (const char *const *name = cn_activation_names; *name; name++) {
         char encoder[256], decoder[256];
         snprintf(encoder, sizeof encoder, "dense 9 %s | dense 5 %s", *name, *name);
-        snprintf(decoder, sizeof decoder, "dense 7 %s", *name);
+        snprintf(decoder, sizeof decoder, "dense 24 %s", *name);
         check(encoder, decoder, "mse", "none");
     }
 }
@@ -190,9 +243,9 @@ static void test_losses(void **state)
 {
     (void)state;
     for (const cn_loss *const *loss = cn_losses; *loss; loss++) {
-        check("dense 5 tanh", "dense 7 sigmoid", (*loss)->part.example, "none");
+        check("dense 5 tanh", "dense 24 sigmoid", (*loss)->part.example, "none");
         if (!(*loss)->logits)
-            check("dense 5 tanh", "dense 7", (*loss)->part.example, "none");
+            check("dense 5 tanh", "dense 24", (*loss)->part.example, "none");
     }
 }
 
@@ -200,28 +253,66 @@ static void test_penalties(void **state)
 {
     (void)state;
     for (const cn_penalty *const *penalty = cn_penalties; *penalty; penalty++) {
-        check("dense 9 tanh | dense 5 sigmoid", "dense 7 sigmoid", "mse", (*penalty)->part.example);
+        check("dense 9 tanh | dense 5 sigmoid", "dense 24 sigmoid", "mse", (*penalty)->part.example);
         char both[256];
         snprintf(both, sizeof both, "%s | weight_l2 0.01", (*penalty)->part.example);
-        check("dense 5 sigmoid", "dense 9 tanh | dense 7 sigmoid", "bce", both);
+        check("dense 5 sigmoid", "dense 9 tanh | dense 24 sigmoid", "bce", both);
     }
+}
+
+/* The derivatives of the code by the row and the second ones of the activations, alone and deep. */
+static void test_contractive(void **state)
+{
+    (void)state;
+    for (const char *const *name = cn_activation_names; *name; name++) {
+        char encoder[256];
+        snprintf(encoder, sizeof encoder, "dense 19 %s", *name);
+        check(encoder, "dense 24", "mse", "contractive 0.3");
+        snprintf(encoder, sizeof encoder, "dense 9 %s | dense 18 %s", *name, *name);
+        check(encoder, "dense 24", "mse", "contractive 0.3");
+    }
+    check("dense 19 silu | dense 6 tanh | dense 2 sigmoid", "tied sigmoid", "bce",
+          "contractive 0.1 | kl_sparsity 0.2 0.1 | contractive 0.2 | weight_l2 0.01 | activity_l1 0.01");
+    check("dense 3 sigmoid", "tied", "mae", "contractive 0.1 | activity_l1 0.1 | contractive 0.2");
+    check("dense 120 gelu | dense 2 softplus", "mirror", "huber", "contractive 0.2");
 }
 
 static void test_shapes(void **state)
 {
     (void)state;
-    check("dense 1 tanh", "dense 7", "mse", "none");                    /* one unit */
+    check("dense 1 tanh", "dense 24", "mse", "none");                   /* one unit */
     check("dense 33 tanh", "mirror sigmoid", "bce", "activity_l1 0.1"); /* wider than the input */
     check("dense 120 silu | dense 2 gelu", "mirror", "huber",
           "weight_l1 0.01"); /* more than one tile of rows */
     check("dense 6 tanh | dense 5 elu | dense 4 selu", "mirror", "mae", "none");
 }
 
+static void test_images(void **state)
+{
+    (void)state;
+    /* Odd and even windows, strides that leave a remainder, no padding, larger windows than strides and back. */
+    check("conv 3 3x2 tanh stride=2 | conv 2 2x3 gelu", "deconv 2 3x3 tanh | conv 2 3x3 tanh | dense 24",
+          "mse", "none");
+    check("conv 3 5x5 silu", "conv 2 1x1", "huber", "weight_l2 0.01");
+    check("conv 2 2x2 tanh stride=3 pad=valid", "dense 24", "mse", "none");
+    check("conv 3 3x2 elu pad=valid | dense 3",
+          "dense 12 tanh | reshape 2x2x3 | deconv 2 2x3 tanh stride=2 | "
+          "conv 2 2x2 tanh pad=valid | dense 24",
+          "mse", "activity_l1 0.1");
+    check("conv 2 3x3 tanh | maxpool 3", "upsample 2 | deconv 1 5x4 gelu stride=3 | maxpool 3 | dense 24",
+          "mse", "none");
+    check("conv 4 2x3 tanh | dense 2", "mirror sigmoid", "bce", "none");
+    check("conv 3 3x3 tanh | avgpool 2", "dense 6 tanh | dense 24 sigmoid", "bce", "none");
+    check("deconv 2 1x1 tanh stride=3 | avgpool 4", "dense 24", "mae", "none");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_layers),    cmocka_unit_test(test_activations), cmocka_unit_test(test_losses),
-        cmocka_unit_test(test_penalties), cmocka_unit_test(test_shapes),
+        cmocka_unit_test(test_layers),      cmocka_unit_test(test_activations),
+        cmocka_unit_test(test_losses),      cmocka_unit_test(test_penalties),
+        cmocka_unit_test(test_shapes),      cmocka_unit_test(test_decoders),
+        cmocka_unit_test(test_contractive), cmocka_unit_test(test_images),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,7 +18,7 @@
 #include "report/figure.h"
 #include "train/trainer.h"
 
-enum { ROWS = 203, FEATURES = 7 };
+enum { ROWS = 203, FEATURES = 24 };
 
 struct table {
     const char *kind, *topic;
@@ -118,7 +118,7 @@ static cinch_data *new_rows(void)
         for (size_t f = 0; f < FEATURES; f++)
             rows[r][f] = (float)cn_random_uniform(&random, (uint32_t)f);
     }
-    cinch_data *data = cinch_data_new(CINCH_F32, (cinch_shape){2, {ROWS, FEATURES}}, rows, NULL);
+    cinch_data *data = cinch_data_new(CINCH_F32, (cinch_shape){4, {ROWS, 4, 3, 2}}, rows, NULL);
     assert_non_null(data);
     return data;
 }
@@ -128,9 +128,9 @@ static cinch_recipe *new_recipe(const char *layer, const char *optimizer, const 
     cinch_recipe *recipe = cinch_recipe_new(NULL);
     assert_non_null(recipe);
     char encoder[256];
-    snprintf(encoder, sizeof encoder, "dense 6 tanh | %s | dense 3", layer);
+    snprintf(encoder, sizeof encoder, "conv 2 2x2 tanh | %s | dense 3", layer);
     set(recipe, "encoder", encoder);
-    set(recipe, "decoder", "dense 6 silu | dense 7 sigmoid");
+    set(recipe, "decoder", "dense 6 silu | dense 24 sigmoid");
     set(recipe, "optimizer", optimizer);
     set(recipe, "epochs", epochs);
     set(recipe, "batch", "37");

@@ -4,7 +4,8 @@
 # Straight-line vectorizing is off because it costs the plain tiles a third of their speed.
 LOOP_FLAGS := -O3 -fno-math-errno -fno-trapping-math -ffp-contract=off -fno-tree-slp-vectorize
 
-LOOP_SOURCES := $(wildcard src/math/*.c src/train/loss_*.c src/train/optimizer_*.c src/train/penalty_*.c)
+LOOP_SOURCES := $(wildcard src/math/*.c src/train/blocks.c src/train/loss_*.c src/train/optimizer_*.c \
+    src/train/penalty_*.c)
 $(LOOP_SOURCES:%.c=\%/%.o): KERNEL_FLAGS = $(LOOP_FLAGS)
 
 ifneq ($(filter x86_64-%,$(shell $(CC) -dumpmachine)),)

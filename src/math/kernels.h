@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "math/activations.h"
+#include "math/planes.h"
 
 enum {
     CN_PANEL = 16,      /* columns of a packed panel */
@@ -23,7 +24,7 @@ enum {
 
 /* A weight matrix w(in, out), packed twice. panels: [ceil(out/16)][in][16], element (k, j) at panel j/16, row
  * k, column j%16. transposed: [ceil(in/16)][out][16], element (k, j) at panel k/16, row j, column k%16; NULL
- * where no gradient flows back through it. Padding columns are zero in both. */
+ * where nobody goes that way through it. Padding columns are zero in both. */
 typedef struct cn_matrix {
     size_t in, out;
     void *panels, *transposed;
@@ -91,6 +92,16 @@ typedef struct cn_kernels {
     void (*unpack)(const cn_matrix *matrix, float *weight);
     /* Copies the tile (panel, row, nrow) of panels to transposed. row is a multiple of CN_PANEL. */
     void (*transpose_tile)(cn_matrix *matrix, size_t panel, size_t row, size_t nrow);
+
+    /* Images: math/planes.h says what each does. */
+    void (*correlate)(const cn_correlation *correlation);
+    void (*correlation_sums)(const cn_correlation_sums *sums);
+    void (*place)(const cn_placement *placement);
+    void (*plane_sums)(size_t planes, size_t size, const void *x, void *sums);
+    void (*pool_max)(const cn_pooling *pooling, const void *x, void *y, void *which);
+    void (*pool_max_backward)(const cn_pooling *pooling, const void *dy, const void *which, void *dx);
+    void (*pool_sum)(const cn_pooling *pooling, bool mean, const void *x, void *y);
+    void (*pool_repeat)(const cn_pooling *pooling, bool mean, const void *x, void *y);
 
     /* Reals from and to floats. */
     void (*from_float)(const float *source, void *reals, size_t count);

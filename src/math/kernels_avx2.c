@@ -8,13 +8,15 @@
 typedef __m256 vector;
 #define VECTOR_REALS          8
 #define VECTOR_FUSED(a, b, c) _mm256_fmadd_ps(_mm256_set1_ps(a), b, c)
+#define LANES_FUSED(a, b, c)  _mm256_fmadd_ps(a, b, c)
 enum { TILE_ROWS = 6 };
 #define TILE_COUNTS(X) X(1) X(2) X(3) X(4) X(5) X(6)
 
 #include "math/kernels_vector.h"
 #include "math/kernels_body.h"
+#include "math/kernels_planes.h"
 
-const cn_kernels cn_kernels_avx2 = {CN_KERNELS_BODY("avx2")};
+const cn_kernels cn_kernels_avx2 = {CN_KERNELS_BODY("avx2"), CN_KERNELS_PLANES};
 #else
 const cn_kernels cn_kernels_avx2 = {0};
 #endif

@@ -8,13 +8,15 @@
 typedef __m512 vector;
 #define VECTOR_REALS          16
 #define VECTOR_FUSED(a, b, c) _mm512_fmadd_ps(_mm512_set1_ps(a), b, c)
+#define LANES_FUSED(a, b, c)  _mm512_fmadd_ps(a, b, c)
 enum { TILE_ROWS = 12 };
 #define TILE_COUNTS(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12)
 
 #include "math/kernels_vector.h"
 #include "math/kernels_body.h"
+#include "math/kernels_planes.h"
 
-const cn_kernels cn_kernels_avx512 = {CN_KERNELS_BODY("avx512")};
+const cn_kernels cn_kernels_avx512 = {CN_KERNELS_BODY("avx512"), CN_KERNELS_PLANES};
 #else
 const cn_kernels cn_kernels_avx512 = {0};
 #endif

@@ -13,6 +13,18 @@ enum { TILE_ROWS = 4, COLUMNS = CN_PANEL };
 #define COLUMN_BY_COLUMN
 #endif
 
+#if defined(__clang__)
+#define UNROLLED _Pragma("clang loop unroll(full)")
+#else
+#define UNROLLED _Pragma("GCC unroll 16")
+#endif
+
+/* For kernels_planes.h: 16 bytes, which every processor with vectors at all has in one register. */
+typedef real lanes __attribute__((vector_size(16)));
+enum { LANES = 16 / sizeof(real) };
+#define LANES_SCALED(a, b, c) ((a) * (b) + (c))
+#define LANES_FUSED(a, b, c)  ((a) * (b) + (c))
+
 /* out[r][j] = sum over k of x[r][k] * panel[k][j], + bias[j]; r < rows, j < 16. */
 CN_INLINE void product_tile(size_t rows, size_t in, const real *x, size_t x_stride, const real *panel,
                             const real *bias, real *out, size_t out_stride)

@@ -1,6 +1,6 @@
 /* The two tiles in registers, for a processor with fused multiply-add. The includer says `vector`, of
- * VECTOR_REALS floats, VECTOR_FUSED(a, b, c) = a*b + c with the float a in every lane, TILE_ROWS and
- * TILE_COUNTS.
+ * VECTOR_REALS floats, VECTOR_FUSED(a, b, c) = a*b + c with the float a in every lane, LANES_FUSED(a, b, c) the
+ * same of three vectors, TILE_ROWS and TILE_COUNTS.
  *
  * The sums of a tile live in TILE_ROWS * 16/VECTOR_REALS registers: each vector of the panel that is loaded
  * is used TILE_ROWS times, each x that is broadcast 16/VECTOR_REALS times. The count of rows is a constant in
@@ -10,6 +10,11 @@
 #include "math/kernels.h"
 
 enum { COLUMNS = CN_PANEL, VECTORS = COLUMNS / VECTOR_REALS };
+
+/* For kernels_planes.h. */
+typedef vector lanes;
+enum { LANES = VECTOR_REALS };
+#define LANES_SCALED VECTOR_FUSED
 
 #if defined(__clang__)
 #define UNROLLED _Pragma("clang loop unroll(full)")

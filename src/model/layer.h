@@ -2,6 +2,9 @@
  *
  * Each layer is one file layer_NAME.c that ends in `const cn_layer cn_layer_NAME`. Adding that file is
  * all: parser, help, planner, trainer, model files, checkpoints and gradient checks run over the table.
+ *
+ * Inside the engine an image lies in planes, channel after channel, whatever the order in its file (H, W, C):
+ * so a dense layer behind it has its weights in the order C, H, W, as the file wants it.
  */
 #ifndef CN_MODEL_LAYER_H
 #define CN_MODEL_LAYER_H
@@ -12,6 +15,13 @@
 #include "model/program.h"
 
 enum { CN_MAX_PARAMETERS = 4 }; /* of one layer */
+
+/* The option ACT of the layers that have an activation. */
+#define CN_ACTIVATION_OPTION                                                                                 \
+    {                                                                                                        \
+        .name = "ACT", .type = CN_WORD, .value_argument = true, .standard = "linear",                        \
+        .words = cn_activation_names, .summary = "activation"                                                \
+    }
 
 /* A layer in its place in a net. */
 typedef struct cn_node {
@@ -27,11 +37,13 @@ typedef struct cn_node {
 
 /* What a layer says of one parameter. */
 typedef struct cn_declaration {
-    const char *suffix; /* "weight": its name is PIPELINE.INDEX.suffix */
+    const char *suffix; /* "weight": its name is PIPELINE.INDEX.suffix; NULL: shared, see below */
     cinch_shape shape;  /* PyTorch's layout */
     cn_packing packing;
     size_t fan_in, fan_out; /* for the initializer; both 0: starts at 0 */
     bool weight;            /* counts for weight_l1 and weight_l2 */
+    size_t work;            /* multiply-adds of one value's gradient for each row; 0 stands for 1 */
+    size_t owner, local;    /* shared: it is parameter number `local` of the encoder's layer `owner` */
 } cn_declaration;
 
 /* A parameter as it runs: packed, in the kernels' precision. */
@@ -50,6 +62,8 @@ typedef struct cn_step {
     uint64_t seed;
     size_t epoch, epochs;
     const size_t *rows; /* each batch row's number in the data: keys its draws */
+    size_t thread;      /* whose step it is */
+    void *scratch;      /* the thread's own: as many reals as any layer's `scratch` asks for */
 } cn_step;
 
 /* The buffers a node works on in one plan: [rows][stride] reals each, rows of the batch. */
@@ -59,6 +73,7 @@ typedef struct cn_flow {
     void *dy;   /* the loss's gradient to y; backward may overwrite it with what `gradient` needs */
     void *dx;   /* to x, for backward to fill; NULL where nobody asks */
     void *kept; /* what forward keeps for backward */
+    void *dz;   /* of a dense layer, as dy: what penalties add to the gradient of W x + b; NULL: nothing */
     size_t x_stride, y_stride, kept_stride;
     bool logits; /* leave out the output activation: the loss works on its input */
     const cn_packed *parameters[CN_MAX_PARAMETERS];
@@ -76,16 +91,23 @@ typedef struct cn_layer {
     bool first;     /* works on the row itself: stands first in the encoder, and nowhere else */
     bool by_epochs; /* acts by the share of the epochs that are done: of more epochs it is another training */
 
+    /* It is y = ACT(W x + b), its parameters W and b in this order, and keeps W x + b where it keeps
+     * anything: what can be tied, and what a penalty may take apart. */
+    bool dense;
+
     /* Works out node->output from node->input, or refuses, naming what does not fit. */
     cinch_status (*shape)(cn_node *node, cinch_error *error);
     /* Fills at most CN_MAX_PARAMETERS declarations and returns how many; NULL: none. */
     size_t (*declare)(const cn_node *node, cn_declaration *declarations);
     /* Its output activation; NULL: none, and it can leave nothing to the loss. */
     cn_activation (*activation)(const cn_node *node);
-    /* The spec that undoes it in a decoder, ending in `activation`; NULL: left out. */
-    void (*mirror)(const cn_node *node, cn_activation activation, cn_text *spec);
-    /* Reals a row keeps from forward to backward; NULL: none. */
+    /* Writes the spec (or a pipeline) that undoes it in a decoder, ending in `activation`, or refuses, saying
+     * why there is none; NULL: left out. */
+    cinch_status (*mirror)(const cn_node *node, cn_activation activation, cn_text *spec, cinch_error *error);
+    /* Reals a row keeps from forward to backward; NULL: none. They are 0 before the first step. */
     size_t (*kept)(const cn_node *node);
+    /* Reals of scratch that forward and backward need; NULL: none. */
+    size_t (*scratch)(const cn_node *node);
 
     /* Rows [first, first + count) of the batch, each by itself: threads carry different rows. */
     void (*forward)(const cn_node *node, const cn_flow *flow, const cn_step *step, size_t first,
@@ -98,7 +120,11 @@ typedef struct cn_layer {
     void (*gradient)(const cn_node *node, const cn_flow *flow, const cn_step *step, size_t rows, size_t local,
                      const cn_tile *tile, bool accumulate, void *reals);
 
-    /* The input's column that value `index` of its output is at inference; NULL: it picks none. */
+    /* `gradient` is asked for whole parameters and a few rows at a time, as soon as they have gone back
+     * (train/blocks.h), rather than for tiles of them and the whole batch. */
+    bool by_rows;
+
+    /* The place in its input that value `index` of its output is at inference; NULL: it picks none. */
     size_t (*column)(const cn_node *node, const cn_parameter *parameters, size_t index);
 
     /* Appends what it is at inference. `parameters` are the model's. */
@@ -124,6 +150,12 @@ static inline size_t cn_precision(const cn_step *step)
     return step->kernels->real_size == sizeof(double);
 }
 
+/* y = f(z) and dz = dz f'(z) over arrays without gaps. z is not looked at where y is enough. */
+void cn_activate_all(const cn_kernels *kernels, cn_activation activation, size_t count, const void *z,
+                     void *y);
+void cn_activate_all_backward(const cn_kernels *kernels, cn_activation activation, size_t count,
+                              const void *z, const void *y, void *dz);
+
 static inline size_t cn_shape_size(cinch_shape shape)
 {
     size_t size = 1;
@@ -131,6 +163,13 @@ static inline size_t cn_shape_size(cinch_shape shape)
         size *= shape.sizes[i];
     return size;
 }
+
+/* "28x28x1", for messages and help; and back, a two-dimensional one with one channel. */
+void cn_shape_print(cinch_shape shape, cn_text *text);
+cinch_status cn_shape_parse(const char *chars, cinch_shape *shape, cinch_error *error);
+
+/* Its values; false where they do not fit a size_t. */
+bool cn_shape_count(cinch_shape shape, size_t *count);
 
 static inline cinch_shape cn_shape_flat(size_t size)
 {

@@ -57,13 +57,16 @@ static size_t declare(const cn_node *node, cn_declaration *declarations)
                                             .shape = {.rank = 2, .sizes = {choices(node), in}},
                                             .packing = CN_PACK_VECTOR,
                                             .fan_in = in,
-                                            .fan_out = choices(node)};
+                                            .fan_out = choices(node),
+                                            .work = 2};
     return 1;
 }
 
-static void mirror(const cn_node *node, cn_activation act, cn_text *spec)
+static cinch_status mirror(const cn_node *node, cn_activation act, cn_text *spec, cinch_error *error)
 {
+    (void)error;
     cn_text_add(spec, "dense %zu %s", cn_shape_size(node->input), cn_activation_names[act]);
+    return CINCH_OK;
 }
 
 /* The mixtures: one of all columns for each choice. */

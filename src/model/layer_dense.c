@@ -1,5 +1,5 @@
 /* y = f(W x + b), W (out, in), b (out). */
-#include "model/layer.h"
+#include "model/affine.h"
 
 enum { UNITS, ACTIVATION };
 
@@ -10,12 +10,7 @@ static const cn_option options[] = {
                .minimum = 1,
                .maximum = 1 << 24,
                .summary = "units"},
-    [ACTIVATION] = {.name = "ACT",
-                    .type = CN_WORD,
-                    .value_argument = true,
-                    .standard = "linear",
-                    .words = cn_activation_names,
-                    .summary = "activation"},
+    [ACTIVATION] = CN_ACTIVATION_OPTION,
     {0},
 };
 
@@ -51,9 +46,11 @@ static size_t declare(const cn_node *node, cn_declaration *declarations)
     return 2;
 }
 
-static void mirror(const cn_node *node, cn_activation act, cn_text *spec)
+static cinch_status mirror(const cn_node *node, cn_activation act, cn_text *spec, cinch_error *error)
 {
+    (void)error;
     cn_text_add(spec, "dense %zu %s", cn_shape_size(node->input), cn_activation_names[act]);
+    return CINCH_OK;
 }
 
 static size_t kept(const cn_node *node)
@@ -61,42 +58,28 @@ static size_t kept(const cn_node *node)
     return cn_activation_needs_input(activation(node)) ? units(node) : 0;
 }
 
-static void forward(const cn_node *node, const cn_flow *flow, const cn_step *step, size_t first, size_t count)
+static cn_affine affine(const cn_node *node, const cn_flow *flow)
 {
-    step->kernels->product(
-        &(cn_product){.rows = count,
-                      .in = cn_shape_size(node->input),
-                      .out = units(node),
-                      .x = cn_row(step, flow->x, flow->x_stride, first),
-                      .x_stride = flow->x_stride,
-                      .panels = flow->parameters[WEIGHT]->matrix.panels,
-                      .bias = flow->parameters[BIAS]->reals,
-                      .activation = flow->logits ? CN_LINEAR : activation(node),
-                      .z = flow->kept ? cn_row(step, flow->kept, flow->kept_stride, first) : NULL,
-                      .y = cn_row(step, flow->y, flow->y_stride, first),
-                      .y_stride = flow->y_stride});
+    const cn_matrix *matrix = &flow->parameters[WEIGHT]->matrix;
+    return (cn_affine){.in = matrix->in,
+                       .out = matrix->out,
+                       .activation = activation(node),
+                       .forward = matrix->panels,
+                       .backward = matrix->transposed,
+                       .bias = flow->parameters[BIAS]->reals};
 }
 
-/* dz = dy f'(z), left in dy for `gradient`; dx = dz W. */
+static void forward(const cn_node *node, const cn_flow *flow, const cn_step *step, size_t first, size_t count)
+{
+    cn_affine itself = affine(node, flow);
+    cn_affine_forward(&itself, flow, step, first, count);
+}
+
 static void backward(const cn_node *node, const cn_flow *flow, const cn_step *step, size_t first,
                      size_t count)
 {
-    void *dy = cn_row(step, flow->dy, flow->y_stride, first);
-    if (!flow->logits && activation(node) != CN_LINEAR)
-        step->kernels->activate_backward(activation(node), count, units(node), flow->y_stride,
-                                         flow->kept ? cn_row(step, flow->kept, flow->kept_stride, first)
-                                                    : NULL,
-                                         cn_row(step, flow->y, flow->y_stride, first), dy, dy);
-    if (flow->dx)
-        step->kernels->product(&(cn_product){.rows = count,
-                                             .in = units(node),
-                                             .out = cn_shape_size(node->input),
-                                             .x = dy,
-                                             .x_stride = flow->y_stride,
-                                             .panels = flow->parameters[WEIGHT]->matrix.transposed,
-                                             .activation = CN_LINEAR,
-                                             .y = cn_row(step, flow->dx, flow->x_stride, first),
-                                             .y_stride = flow->x_stride});
+    cn_affine itself = affine(node, flow);
+    cn_affine_backward(&itself, flow, step, first, count);
 }
 
 /* dW = sum over rows of dz xT, db = sum of dz. */
@@ -142,6 +125,7 @@ const cn_layer cn_layer_dense = {
              .summary = "fully connected",
              .equation = "y = ACT(W x + b)",
              .options = options},
+    .dense = true,
     .shape = shape,
     .declare = declare,
     .activation = activation,

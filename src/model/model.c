@@ -4,59 +4,23 @@
 
 #include "base/memory.h"
 #include "model/decoder.h"
-
-void cn_shape_print(cinch_shape shape, cn_text *text)
-{
-    for (size_t i = 0; i < shape.rank; i++)
-        cn_text_add(text, i ? "x%zu" : "%zu", shape.sizes[i]);
-}
+#include "model/image.h"
 
 /* ---- The row's shape ----------------------------------------------------------------------------------- */
-
-/* "784" or "28x28x1". */
-static cinch_status shape_parse(const char *chars, cinch_shape *shape, cinch_error *error)
-{
-    *shape = (cinch_shape){0};
-    for (const char *c = chars;; c++) {
-        size_t size = 0;
-        if (*c < '0' || *c > '9' || shape->rank == CINCH_MAX_RANK)
-            goto refuse;
-        for (; *c >= '0' && *c <= '9'; c++)
-            if (!cn_multiply(size, 10, &size) || !cn_add(size, (size_t)(*c - '0'), &size))
-                goto refuse;
-        shape->sizes[shape->rank++] = size;
-        if (!size || (*c && *c != 'x'))
-            goto refuse;
-        if (!*c)
-            break;
-    }
-    return CINCH_OK;
-refuse:
-    return cn_fail(error, CINCH_USAGE, "\"%s\" is not a shape like 784 or 28x28x1", chars);
-}
-
-static bool shape_size(cinch_shape shape, size_t *size)
-{
-    *size = 1;
-    for (size_t i = 0; i < shape.rank; i++)
-        if (!cn_multiply(*size, shape.sizes[i], size))
-            return false;
-    return true;
-}
 
 /* As `input` says, else as the data's rows are; a two-dimensional image gets one channel. */
 static cinch_status set_input(cinch_model *model, cinch_shape row, cinch_error *error)
 {
     const char *text = cn_recipe_text(model->recipe, CN_INPUT);
     model->input = row;
-    if (*text && shape_parse(text, &model->input, error))
+    if (*text && cn_shape_parse(text, &model->input, error))
         return CINCH_USAGE;
     if (model->input.rank == 0)
         model->input = cn_shape_flat(1);
     if (model->input.rank == 2)
         model->input.sizes[model->input.rank++] = 1;
     size_t size, wanted;
-    if (!shape_size(model->input, &size) || !shape_size(row, &wanted) || size > UINT32_MAX)
+    if (!cn_shape_count(model->input, &size) || !cn_shape_count(row, &wanted) || size > UINT32_MAX)
         return cn_fail(error, CINCH_BAD_INPUT, "%s is too large", *text ? text : "a row");
     if (row.rank && size != wanted)
         return cn_fail(error, CINCH_BAD_INPUT, "%s has %zu values, the data's rows have %zu", text, size,
@@ -98,6 +62,9 @@ static cinch_status add_nodes(cinch_model *model, cn_pipeline *pipeline, bool de
                         "it chooses among the row's own columns: first in the encoder is its only place");
         if (!status)
             status = node->layer->shape(node, error);
+        size_t size;
+        if (!status && (!cn_shape_count(node->output, &size) || size > UINT32_MAX))
+            status = cn_fail(error, CINCH_USAGE, "its output is too large");
         if (status) {
             cn_fail_prefix(error, "layer %zu (%s): ", i, specs[node->place]);
             return status;
@@ -131,8 +98,10 @@ static cinch_status misspelt_decoder(const char *name, size_t length, cinch_erro
                    : CINCH_OK;
 }
 
-/* The decoder's text: a pipeline as it is, or what a decoder of the table makes of the encoder. */
-static cinch_status expand_decoder(const cinch_model *model, char **pipeline, cinch_error *error)
+/* The decoder's text: a pipeline as it is, or what a decoder of the table makes of the encoder; and the
+ * layers that it is made of. */
+static cinch_status expand_decoder(const cinch_model *model, char **pipeline, const cn_part *const **layers,
+                                   cinch_error *error)
 {
     const char *text = cn_recipe_text(model->recipe, CN_DECODER);
     size_t length = strcspn(text, " \t|");
@@ -151,6 +120,8 @@ static cinch_status expand_decoder(const cinch_model *model, char **pipeline, ci
             cn_text_clear(&made);
             return status;
         }
+        if ((*decoder)->layers)
+            *layers = (*decoder)->layers;
         *pipeline = cn_text_take(&made, error);
         return *pipeline ? CINCH_OK : CINCH_MEMORY;
     }
@@ -187,10 +158,10 @@ static cinch_status build_encoder(cinch_model *model, cinch_error *error)
 static cinch_status build_decoder(cinch_model *model, cinch_error *error)
 {
     char *text = NULL;
-    cinch_status status = expand_decoder(model, &text, error);
+    const cn_part *const *layers = cn_layer_parts();
+    cinch_status status = expand_decoder(model, &text, &layers, error);
     if (!status)
-        status = cn_pipeline_parse(text, "layer", cn_layer_parts(), cn_limits_standard.layers,
-                                   &model->decoder, error);
+        status = cn_pipeline_parse(text, "layer", layers, cn_limits_standard.layers, &model->decoder, error);
     cn_free(text);
     if (!status)
         status = add_nodes(model, &model->decoder, true, error);
@@ -210,6 +181,10 @@ static cinch_status build_decoder(cinch_model *model, cinch_error *error)
 static cinch_status add_parameter(cinch_model *model, cn_node *node, const cn_declaration *declared,
                                   size_t *values_left, cinch_error *error)
 {
+    if (!declared->suffix) {
+        node->parameters[node->nparameter++] = model->nodes[declared->owner].parameters[declared->local];
+        return CINCH_OK;
+    }
     cn_parameter *list = cn_resize(model->parameters, model->nparameter + 1, sizeof *list, error);
     if (!list)
         return CINCH_MEMORY;
@@ -219,13 +194,14 @@ static cinch_status add_parameter(cinch_model *model, cn_node *node, const cn_de
                                 .packing = declared->packing,
                                 .fan_in = declared->fan_in,
                                 .fan_out = declared->fan_out,
-                                .weight = declared->weight};
+                                .weight = declared->weight,
+                                .work = declared->work ? declared->work : 1};
     node->parameters[node->nparameter++] = model->nparameter++;
     cn_text name = {0};
     cn_text_add(&name, "%s.%zu.%s", node->decoder ? "decoder" : "encoder", node->index, declared->suffix);
     if (!(parameter->name = cn_text_take(&name, error)))
         return CINCH_MEMORY;
-    if (!shape_size(declared->shape, &parameter->count) || parameter->count > *values_left)
+    if (!cn_shape_count(declared->shape, &parameter->count) || parameter->count > *values_left)
         return cn_fail(error, CINCH_BAD_INPUT, "%s: larger than what there is", parameter->name);
     *values_left -= parameter->count;
     parameter->values = cn_new(parameter->count, sizeof *parameter->values, error);
@@ -385,12 +361,23 @@ size_t cinch_model_nlayer(const cinch_model *model)
     return model->nnode;
 }
 
+/* Whether no layer before it has the parameter: what is shared is counted once. */
+static bool owns(const cinch_model *model, const cn_node *node, size_t parameter)
+{
+    for (const cn_node *before = model->nodes; before < node; before++)
+        for (size_t i = 0; i < before->nparameter; i++)
+            if (before->parameters[i] == parameter)
+                return false;
+    return true;
+}
+
 cinch_layer cinch_model_layer(const cinch_model *model, size_t index)
 {
     const cn_node *node = &model->nodes[index];
     size_t nparam = 0;
     for (size_t i = 0; i < node->nparameter; i++)
-        nparam += model->parameters[node->parameters[i]].count;
+        if (owns(model, node, node->parameters[i]))
+            nparam += model->parameters[node->parameters[i]].count;
     return (cinch_layer){.pipeline = node->decoder ? "decoder" : "encoder",
                          .index = node->index,
                          .spec = model->specs[index],
@@ -432,7 +419,12 @@ size_t cinch_model_nchosen(const cinch_model *model)
 
 size_t cinch_model_chosen(const cinch_model *model, size_t index)
 {
-    return model->nodes[0].layer->column(&model->nodes[0], model->parameters, index);
+    const cinch_shape shape = model->input;
+    size_t place = model->nodes[0].layer->column(&model->nodes[0], model->parameters, index);
+    if (!cn_image_in_planes(shape))
+        return place;
+    size_t plane = shape.sizes[0] * shape.sizes[1];
+    return place % plane * shape.sizes[2] + place / plane;
 }
 
 const char *cinch_model_column(const cinch_model *model, size_t feature)

@@ -72,7 +72,4 @@ cinch_status cn_model_take(cinch_model *model, const cn_safetensors *file, const
 cinch_status cn_model_lower(const cinch_model *model, size_t first_node, size_t nnode, cn_program *program,
                             cinch_error *error);
 
-/* "28x28x1", for messages and help. */
-void cn_shape_print(cinch_shape shape, cn_text *text);
-
 #endif

@@ -1,10 +1,11 @@
 /* A net at inference: a list of a few closed primitives. The planner that runs it and every exporter know
- * these and no layers. More kinds come with the layers that need them. */
+ * these and no layers. Images lie in planes (C, H, W) here. */
 #ifndef CN_MODEL_PROGRAM_H
 #define CN_MODEL_PROGRAM_H
 
 #include "base/error.h"
 #include "math/activations.h"
+#include "model/convolution.h"
 
 /* How a parameter lies in memory while a net runs. A vector is its values, padded with zeros to CN_PANEL; a
  * matrix, (out, in) in the file, is a cn_matrix. */
@@ -19,14 +20,21 @@ typedef struct cn_parameter {
     cn_packing packing;
     size_t fan_in, fan_out; /* both 0: starts at 0 */
     bool weight;            /* weight penalties apply */
+    size_t work;            /* multiply-adds of one value's gradient for each row */
 } cn_parameter;
 
 typedef enum cn_primitive_kind {
-    CN_MATMUL,   /* y = W x, parameter (out, in) */
-    CN_ADD,      /* y = x + b, parameter (features) */
-    CN_SCALE,    /* y = factor x, times the parameter (features) where there is one */
-    CN_ACTIVATE, /* y = f(x) */
-    CN_GATHER    /* y[i] = x[columns[i]] */
+    CN_MATMUL,         /* y = W x, parameter (out, in); transposed: y = x W, parameter (in, out) */
+    CN_ADD,            /* y = x + b, parameter (features), of an image (channels) */
+    CN_SCALE,          /* y = factor x, times the parameter (features) where there is one */
+    CN_ACTIVATE,       /* y = f(x) */
+    CN_CONV,           /* `convolution` down, parameter (out, in, height, width) */
+    CN_CONV_TRANSPOSE, /* `convolution` up, parameter (in, out, height, width) */
+    CN_MAXPOOL,        /* the large planes of `pooling` to its small ones */
+    CN_AVGPOOL,        /* the same, the mean of what lies inside */
+    CN_RESIZE,         /* the small planes of `pooling` to its large ones, nearest */
+    CN_RESHAPE,        /* the same values in another shape */
+    CN_GATHER          /* y[i] = x[columns[i]] */
 } cn_primitive_kind;
 
 typedef struct cn_primitive {
@@ -35,6 +43,9 @@ typedef struct cn_primitive {
     const cn_parameter *parameter;
     cn_activation activation;
     double factor;
+    cn_convolution convolution;
+    cn_pooling pooling;
+    bool transposed;
     size_t *columns; /* [output values], the program's */
 } cn_primitive;
 

@@ -28,7 +28,8 @@ static void print_activations(cn_text *text)
     cn_part activations[MOST];
     const cn_part *parts[MOST + 1] = {NULL};
     for (size_t i = 0; i < MOST && cn_activation_names[i]; i++) {
-        activations[i] = (cn_part){.name = cn_activation_names[i], .summary = cn_activation_helps[i].equation};
+        activations[i] =
+            (cn_part){.name = cn_activation_names[i], .summary = cn_activation_helps[i].equation};
         parts[i] = &activations[i];
     }
     cn_parts_help("activation", parts, text);

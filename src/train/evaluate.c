@@ -1,6 +1,7 @@
 #include "train/evaluate.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/memory.h"
 #include "math/tree.h"
@@ -9,8 +10,9 @@ struct cn_evaluator {
     cn_threads *threads;
     size_t chunk;               /* rows that a thread carries at a time */
     cn_plan *plan;              /* so many rows for each thread */
-    size_t *rows;               /* [plan rows]: their numbers in the data */
     double *values, *penalties; /* [most_rows] */
+    void *sums; /* [blocks of CN_BLOCK_ROWS of them][stride of the code]: sums of codes; NULL where the plan
+                 * needs no means */
 
     /* What the threads work on. */
     cn_step step;
@@ -18,32 +20,26 @@ struct cn_evaluator {
     size_t first, count;
 };
 
-/* Fewer rows where the net is so wide that they would not stay in the cache anyhow. */
-static size_t chunk_rows(const cinch_model *model)
-{
-    enum { MOST_REALS = 1 << 22 };
-    size_t reals = cn_stride(cn_shape_size(model->input));
-    for (size_t i = 0; i < model->nnode; i++)
-        reals += cn_stride(cn_shape_size(model->nodes[i].output));
-    size_t rows = MOST_REALS / reals;
-    return rows < 1 ? 1 : rows < CN_CHUNK_ROWS ? rows : CN_CHUNK_ROWS;
-}
-
-cn_evaluator *cn_evaluator_new(const cinch_model *model, const cn_weights *weights,
-                               const cn_objective *objective, cn_threads *threads, size_t most_rows,
-                               cinch_error *error)
+cn_evaluator *cn_evaluator_new(const cinch_model *model, cn_weights *weights, const cn_objective *objective,
+                               cn_threads *threads, size_t most_rows, cinch_error *error)
 {
     cn_evaluator *evaluator = cn_new(1, sizeof *evaluator, error);
     if (!evaluator)
         return NULL;
-    evaluator->chunk = chunk_rows(model);
+    evaluator->chunk = cn_plan_chunk(model);
     size_t room = cn_threads_count(threads) * evaluator->chunk;
     evaluator->threads = threads;
-    evaluator->plan = cn_plan_new(model, weights, objective, room, false, error);
-    evaluator->rows = cn_new(room, sizeof *evaluator->rows, error);
+    evaluator->plan = cn_plan_new(model, weights, objective, room, cn_threads_count(threads), false, error);
     evaluator->values = cn_new(most_rows, sizeof *evaluator->values, error);
     evaluator->penalties = cn_new(most_rows, sizeof *evaluator->penalties, error);
-    if (!evaluator->plan || !evaluator->rows || !evaluator->values || !evaluator->penalties) {
+    if (!evaluator->plan || !evaluator->values || !evaluator->penalties) {
+        cn_evaluator_free(evaluator);
+        return NULL;
+    }
+    if (evaluator->plan->means &&
+        !(evaluator->sums = cn_new(cn_round_up(most_rows, CN_BLOCK_ROWS) / CN_BLOCK_ROWS *
+                                       cn_stride(cn_shape_size(model->code)),
+                                   weights->kernels->real_size, error))) {
         cn_evaluator_free(evaluator);
         return NULL;
     }
@@ -55,15 +51,27 @@ void cn_evaluator_free(cn_evaluator *evaluator)
     if (!evaluator)
         return;
     cn_plan_free(evaluator->plan);
-    cn_free(evaluator->rows);
     cn_free(evaluator->values);
     cn_free(evaluator->penalties);
+    cn_free(evaluator->sums);
     cn_free(evaluator);
 }
 
 const double *cn_evaluator_values(const cn_evaluator *evaluator)
 {
     return evaluator->values;
+}
+
+/* Adds codes to the sums of their blocks, in the order of the rows: a block is one thread's. */
+static void add_codes(const cn_evaluator *evaluator, const cn_step *step, size_t place, size_t row,
+                      size_t count)
+{
+    size_t width = cn_shape_size(evaluator->plan->model->code), stride = cn_stride(width);
+    const cn_flow *code = &evaluator->plan->flows[evaluator->plan->model->nencoder - 1];
+    for (size_t r = 0; r < count; r++)
+        step->kernels->column_sums(1, cn_row(step, code->y, code->y_stride, place + r), code->y_stride, 0,
+                                   width, (row + r) % CN_BLOCK_ROWS > 0,
+                                   cn_row(step, evaluator->sums, stride, (row + r) / CN_BLOCK_ROWS));
 }
 
 /* One thread's rows, a chunk at a time through its own part of the plan's buffers. */
@@ -73,20 +81,34 @@ static void evaluate_share(void *arg, size_t thread)
     const cn_plan *plan = evaluator->plan;
     cn_step step = evaluator->step;
     size_t first, count, chunk = evaluator->chunk, place = thread * chunk;
-    cn_threads_share(evaluator->count, 1, cn_threads_count(evaluator->threads), thread, &first, &count);
+    cn_plan_enter(plan, &step, thread);
+    cn_threads_share(evaluator->count, plan->means ? CN_BLOCK_ROWS : 1, cn_threads_count(evaluator->threads),
+                     thread, &first, &count);
     for (size_t end = first + count; first < end; first += chunk) {
         size_t rows = end - first < chunk ? end - first : chunk;
-        for (size_t r = 0; r < rows; r++)
-            evaluator->rows[place + r] = evaluator->first + first + r;
-        cn_data_gather(evaluator->data, &plan->model->scaler, NULL, evaluator->first + first, rows,
-                       plan->stride, step.kernels->real_size,
-                       cn_row(&step, plan->input, plan->stride, place));
-        cn_plan_pass(plan, &step, 1, place, rows);
+        cn_plan_gather(plan, &step, evaluator->data, NULL, evaluator->first + first, rows, place);
+        if (plan->means) {
+            cn_plan_encode(plan, &step, place, rows);
+            add_codes(evaluator, &step, place, first, rows);
+        }
+        cn_plan_pass(plan, &step, 1, place, place, rows);
         for (size_t r = 0; r < rows; r++) {
             evaluator->values[first + r] = plan->values[place + r];
             evaluator->penalties[first + r] = plan->penalties[place + r];
         }
     }
+}
+
+/* Of the rows' mean codes, all rows being one batch. */
+static double mean_penalties(const cn_evaluator *evaluator)
+{
+    const cn_plan *plan = evaluator->plan;
+    size_t width = cn_shape_size(plan->model->code);
+    if (!plan->means)
+        return 0;
+    cn_plan_means(plan, evaluator->sums, cn_round_up(evaluator->count, CN_BLOCK_ROWS) / CN_BLOCK_ROWS,
+                  cn_stride(width), evaluator->count, 0, width);
+    return cn_tree_sum(plan->means + width, width);
 }
 
 static double weight_penalties(const cn_plan *plan)
@@ -105,16 +127,16 @@ cn_evaluation cn_evaluate(cn_evaluator *evaluator, const cinch_data *data, size_
     evaluator->step = (cn_step){.kernels = plan->weights->kernels,
                                 .noise = noise,
                                 .seed = seed,
-                                .epochs = 1,
-                                .rows = evaluator->rows};
+                                .epochs = 1};
     evaluator->data = data;
     evaluator->first = first;
     evaluator->count = count;
     cn_threads_run(evaluator->threads, evaluate_share, evaluator);
     double rows = (double)count;
     double reconstruction = cn_tree_sum(evaluator->values, count) / (rows * (double)plan->features);
-    double code_penalty = cn_tree_sum(evaluator->penalties, count) / rows;
-    return (cn_evaluation){.loss = reconstruction + code_penalty + weight_penalties(plan),
+    double row_penalties = cn_tree_sum(evaluator->penalties, count) / rows;
+    return (cn_evaluation){.loss = reconstruction + row_penalties + mean_penalties(evaluator) +
+                                   weight_penalties(plan),
                            .reconstruction = reconstruction};
 }
 

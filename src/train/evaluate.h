@@ -8,9 +8,8 @@
 typedef struct cn_evaluator cn_evaluator;
 
 /* For up to most_rows rows at a time. Model, weights, objective and threads must outlive it. */
-cn_evaluator *cn_evaluator_new(const cinch_model *model, const cn_weights *weights,
-                               const cn_objective *objective, cn_threads *threads, size_t most_rows,
-                               cinch_error *error);
+cn_evaluator *cn_evaluator_new(const cinch_model *model, cn_weights *weights, const cn_objective *objective,
+                               cn_threads *threads, size_t most_rows, cinch_error *error);
 void cn_evaluator_free(cn_evaluator *evaluator);
 
 typedef struct cn_evaluation {

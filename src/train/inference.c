@@ -3,28 +3,36 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "model/image.h"
 
 enum {
     MOST_ROWS = 96,
     MOST_REALS = 1 << 20
 }; /* of one buffer: rows that stay in the cache, wide ones in 4 MB */
 
-/* One kernel call: a product with what follows it fused in, or an elementwise primitive by itself. */
+/* One primitive with what follows it fused in: behind a product or a convolution a bias and an activation. */
 typedef struct operation {
-    cn_primitive_kind kind; /* CN_MATMUL stands for product, bias and activation */
+    cn_primitive_kind kind;
     size_t in, out;
+    size_t plane; /* values that share one of the vector's */
     cn_matrix matrix;
-    float *vector; /* a bias or a factor of each feature, padded to CN_PANEL; NULL: none */
+    float *vector; /* a bias or a factor of each feature (channel), padded to CN_PANEL; NULL: none */
     cn_activation activation;
     float factor;
     size_t *columns; /* of CN_GATHER: [out] */
+    const float *weight; /* of a convolution: the model's */
+    cn_convolution convolution;
+    cn_pooling pooling;
+    float *room; /* of a convolution: [threads][nroom], the image spread, then scratch */
+    size_t nroom, nspread;
 } operation;
 
 struct cn_inference {
     const cn_kernels *kernels;
     operation *operations;
     size_t noperation;
-    size_t in, out, stride; /* stride: of every buffer, the widest */
+    cinch_shape in, out;
+    size_t stride; /* of every buffer, the widest */
     size_t nthread;
     size_t rows;    /* of one run at most */
     float *buffers; /* [threads][2][rows][stride] */
@@ -40,6 +48,17 @@ static float *padded_vector(const cn_parameter *parameter, cinch_error *error)
     return vector;
 }
 
+/* The parameter's values, (rows, columns), as (columns, rows). */
+static float *transposed_values(const cn_parameter *parameter, size_t rows, size_t columns,
+                                cinch_error *error)
+{
+    float *values = cn_new(parameter->count, sizeof *values, error);
+    for (size_t i = 0; values && i < rows; i++)
+        for (size_t j = 0; j < columns; j++)
+            values[j * rows + i] = parameter->values[i * columns + j];
+    return values;
+}
+
 static cinch_status plan_product(const cn_inference *inference, operation *planned,
                                  const cn_primitive *primitive, cinch_error *error)
 {
@@ -49,7 +68,12 @@ static cinch_status plan_product(const cn_inference *inference, operation *plann
         return cn_fail(error, CINCH_MEMORY, "%s is too large", primitive->parameter->name);
     if (!(planned->matrix.panels = cn_new(count, sizeof(float), error)))
         return CINCH_MEMORY;
-    inference->kernels->pack(primitive->parameter->values, &planned->matrix);
+    float *transposed = NULL;
+    if (primitive->transposed &&
+        !(transposed = transposed_values(primitive->parameter, planned->in, planned->out, error)))
+        return CINCH_MEMORY;
+    inference->kernels->pack(transposed ? transposed : primitive->parameter->values, &planned->matrix);
+    cn_free(transposed);
     return CINCH_OK;
 }
 
@@ -61,11 +85,30 @@ static cinch_status plan_gather(operation *planned, const cn_primitive *primitiv
     return CINCH_OK;
 }
 
-/* Whether the primitive can be done by the product before it: a bias, if it has none yet, or an activation
- * as the last thing that it does. */
+static cinch_status plan_convolution(const cn_inference *inference, operation *planned,
+                                     const cn_primitive *primitive, cinch_error *error)
+{
+    const cn_convolution *convolution = &primitive->convolution;
+    size_t count;
+    planned->weight = primitive->parameter->values;
+    planned->convolution = *convolution;
+    planned->nspread = cn_round_up(primitive->kind == CN_CONV ? cn_convolution_large(convolution)
+                                                              : cn_convolution_small(convolution),
+                                   CN_PANEL);
+    planned->nroom = cn_round_up(planned->nspread + cn_convolution_scratch(convolution), CN_PANEL);
+    if (!cn_multiply(planned->nroom, inference->nthread, &count))
+        return cn_fail(error, CINCH_MEMORY, "%s works on images that are too large",
+                       primitive->parameter->name);
+    planned->room = cn_new(count, sizeof *planned->room, error);
+    return planned->room ? CINCH_OK : CINCH_MEMORY;
+}
+
+/* Whether the primitive can be done by the product or the convolution before it: a bias, if it has none yet,
+ * or an activation as the last thing that it does. */
 static bool fuses(const operation *before, const cn_primitive *primitive)
 {
-    if (!before || before->kind != CN_MATMUL || before->activation != CN_LINEAR)
+    if (!before || before->activation != CN_LINEAR ||
+        (before->kind != CN_MATMUL && before->kind != CN_CONV && before->kind != CN_CONV_TRANSPOSE))
         return false;
     return (primitive->kind == CN_ADD && !before->vector) || primitive->kind == CN_ACTIVATE;
 }
@@ -73,18 +116,23 @@ static bool fuses(const operation *before, const cn_primitive *primitive)
 static cinch_status plan_primitive(cn_inference *inference, const cn_primitive *primitive, cinch_error *error)
 {
     operation *before = inference->noperation ? &inference->operations[inference->noperation - 1] : NULL;
-    if (primitive->kind == CN_ACTIVATE && primitive->activation == CN_LINEAR)
+    if ((primitive->kind == CN_ACTIVATE && primitive->activation == CN_LINEAR) ||
+        primitive->kind == CN_RESHAPE)
         return CINCH_OK;
     operation *planned = fuses(before, primitive) ? before : &inference->operations[inference->noperation++];
     if (planned != before)
         *planned = (operation){.kind = primitive->kind,
                                .in = cn_shape_size(primitive->input),
                                .out = cn_shape_size(primitive->output),
-                               .factor = (float)primitive->factor};
+                               .factor = (float)primitive->factor,
+                               .pooling = primitive->pooling};
     if (primitive->kind == CN_MATMUL)
         return plan_product(inference, planned, primitive, error);
     if (primitive->kind == CN_GATHER)
         return plan_gather(planned, primitive, error);
+    if (primitive->kind == CN_CONV || primitive->kind == CN_CONV_TRANSPOSE)
+        return plan_convolution(inference, planned, primitive, error);
+    planned->plane = primitive->parameter ? planned->out / primitive->parameter->count : 1;
     if (primitive->kind == CN_ACTIVATE)
         planned->activation = primitive->activation;
     else if (primitive->parameter && !(planned->vector = padded_vector(primitive->parameter, error)))
@@ -97,7 +145,8 @@ static cinch_status plan_program(cn_inference *inference, const cn_program *prog
     inference->operations = cn_new(program->count, sizeof *inference->operations, error);
     if (!inference->operations)
         return CINCH_MEMORY;
-    size_t widest = inference->in > inference->out ? inference->in : inference->out;
+    size_t in = cn_shape_size(inference->in), out_size = cn_shape_size(inference->out);
+    size_t widest = in > out_size ? in : out_size;
     for (size_t i = 0; i < program->count; i++) {
         cinch_status status = plan_primitive(inference, &program->primitives[i], error);
         if (status)
@@ -124,8 +173,8 @@ cn_inference *cn_inference_new(const cinch_model *model, size_t first, size_t co
         return NULL;
     inference->kernels = kernels;
     inference->nthread = nthread;
-    inference->in = cn_shape_size(model->nodes[first].input);
-    inference->out = cn_shape_size(model->nodes[first + count - 1].output);
+    inference->in = model->nodes[first].input;
+    inference->out = first + count == model->nnode ? model->input : model->nodes[first + count - 1].output;
     cinch_status status = cn_model_lower(model, first, count, &program, error);
     if (!status)
         status = plan_program(inference, &program, error);
@@ -145,6 +194,7 @@ void cn_inference_free(cn_inference *inference)
         cn_free(inference->operations[i].matrix.panels);
         cn_free(inference->operations[i].vector);
         cn_free(inference->operations[i].columns);
+        cn_free(inference->operations[i].room);
     }
     cn_free(inference->operations);
     cn_free(inference->buffers);
@@ -177,11 +227,12 @@ static void scale(const operation *planned, size_t rows, size_t stride, const fl
                 x[r * stride + j] * planned->factor * (planned->vector ? planned->vector[j] : 1);
 }
 
+/* A vector of channels: one value for each plane. */
 static void add(const operation *planned, size_t rows, size_t stride, const float *x, float *y)
 {
     for (size_t r = 0; r < rows; r++)
         for (size_t j = 0; j < planned->out; j++)
-            y[r * stride + j] = x[r * stride + j] + planned->vector[j];
+            y[r * stride + j] = x[r * stride + j] + planned->vector[j / planned->plane];
 }
 
 static void gather(const operation *planned, size_t rows, size_t stride, const float *x, float *y)
@@ -191,7 +242,39 @@ static void gather(const operation *planned, size_t rows, size_t stride, const f
             y[r * stride + j] = x[r * stride + planned->columns[j]];
 }
 
-static void run_operation(const cn_inference *inference, const operation *planned, size_t rows,
+static void convolve(const cn_inference *inference, const operation *planned, size_t thread, size_t rows,
+                     const float *x, float *y)
+{
+    const cn_convolution *convolution = &planned->convolution;
+    const cn_kernels *kernels = inference->kernels;
+    float *spread = planned->room + thread * planned->nroom, *scratch = spread + planned->nspread;
+    for (size_t r = 0; r < rows; r++, x += inference->stride, y += inference->stride) {
+        if (planned->kind == CN_CONV) {
+            cn_convolution_spread_large(convolution, kernels, x, spread);
+            cn_convolution_down(convolution, kernels, planned->weight, planned->vector, spread, scratch, y);
+        } else {
+            cn_convolution_spread_small(convolution, kernels, x, spread);
+            cn_convolution_up(convolution, kernels, planned->weight, planned->vector, spread, scratch, y);
+        }
+        cn_activate_all(kernels, planned->activation, planned->out, y, y);
+    }
+}
+
+static void pool(const cn_inference *inference, const operation *planned, size_t rows, const float *x,
+                 float *y)
+{
+    const cn_kernels *kernels = inference->kernels;
+    for (size_t r = 0; r < rows; r++, x += inference->stride, y += inference->stride) {
+        if (planned->kind == CN_MAXPOOL)
+            kernels->pool_max(&planned->pooling, x, y, NULL);
+        else if (planned->kind == CN_AVGPOOL)
+            kernels->pool_sum(&planned->pooling, true, x, y);
+        else
+            kernels->pool_repeat(&planned->pooling, false, x, y);
+    }
+}
+
+static void run_operation(const cn_inference *inference, const operation *planned, size_t thread, size_t rows,
                           const float *x, float *y)
 {
     size_t stride = inference->stride;
@@ -220,15 +303,44 @@ static void run_operation(const cn_inference *inference, const operation *planne
     case CN_GATHER:
         gather(planned, rows, stride, x, y);
         break;
+    case CN_CONV:
+    case CN_CONV_TRANSPOSE:
+        convolve(inference, planned, thread, rows, x, y);
+        break;
+    case CN_MAXPOOL:
+    case CN_AVGPOOL:
+    case CN_RESIZE:
+        pool(inference, planned, rows, x, y);
+        break;
+    case CN_RESHAPE: /* planned away */
+        break;
     }
+}
+
+/* Rows from the one buffer to the other, image by image in the other order. */
+static void reorder(const cn_inference *inference, size_t thread, size_t from, size_t rows, cinch_shape shape,
+                    void (*order)(const cn_kernels *, cinch_shape, const void *, void *))
+{
+    const float *x = buffer(inference, thread, from);
+    float *y = buffer(inference, thread, from ^ 1);
+    for (size_t r = 0; r < rows; r++)
+        order(inference->kernels, shape, x + r * inference->stride, y + r * inference->stride);
 }
 
 const float *cn_inference_run(const cn_inference *inference, size_t thread, size_t rows, size_t *stride)
 {
     size_t from = 0;
+    if (cn_image_in_planes(inference->in)) {
+        reorder(inference, thread, from, rows, inference->in, cn_image_split);
+        from ^= 1;
+    }
     for (size_t i = 0; i < inference->noperation; i++, from ^= 1)
-        run_operation(inference, &inference->operations[i], rows, buffer(inference, thread, from),
+        run_operation(inference, &inference->operations[i], thread, rows, buffer(inference, thread, from),
                       buffer(inference, thread, from ^ 1));
+    if (cn_image_in_planes(inference->out)) {
+        reorder(inference, thread, from, rows, inference->out, cn_image_join);
+        from ^= 1;
+    }
     *stride = inference->stride;
     return buffer(inference, thread, from);
 }

@@ -1,10 +1,13 @@
-/* A penalty: what is added to the loss for the code or the weights, penalty_NAME.c. Each function has two
- * forms, for float and for double. */
+/* A penalty: what is added to the loss for the weights, the code or the encoder as a function, penalty_NAME.c.
+ *
+ * A penalty fills those of the functions below that it needs; the others are NULL. Pairs are for float and for
+ * double. Everything that goes by rows or by tiles is called by several threads, each with its own.
+ */
 #ifndef CN_TRAIN_PENALTY_H
 #define CN_TRAIN_PENALTY_H
 
-#include "base/spec.h"
 #include "math/elementwise.h"
+#include "model/model.h"
 
 /* The option W that every penalty has. */
 #define CN_PENALTY_WEIGHT                                                                                    \
@@ -23,12 +26,50 @@ typedef double cn_penalty_weights(const cn_spec *spec, const void *weights, size
 typedef void cn_penalty_codes(const cn_spec *spec, size_t rows, size_t width, size_t stride,
                               const void *codes, double scale, void *slope, double *values);
 
+/* Of some units' means over the batch: adds each unit's part (the penalty is their sum) to values[j], and its
+ * derivative by the mean to slopes[j]. */
+typedef void cn_penalty_means(const cn_spec *spec, size_t count, const double *means, double *values,
+                              double *slopes);
+
+/* A penalty at work in one plan: what it sees, and what it keeps there for itself. */
+typedef struct cn_penalty_work {
+    const cn_spec *spec;
+    const cinch_model *model;
+    struct cn_weights *weights;
+    cn_flow *flows; /* of the model's nodes */
+    size_t rows;    /* of the plan's buffers */
+    bool backward;
+    void *state;
+} cn_penalty_work;
+
 typedef struct cn_penalty {
     cn_part part;
-    cn_penalty_weights *weights[2]; /* NULL: not of the weights */
-    cn_penalty_codes *codes[2];     /* NULL: not of the code */
+    /* Refuses a model that it does not go with, naming what it is. */
+    cinch_status (*fits)(const cn_spec *spec, const cinch_model *model, cinch_error *error);
+
+    cn_penalty_weights *weights[2];
+    cn_penalty_codes *codes[2];
+    cn_penalty_means *means;
+
+    /* Makes work->state, and what it needs of the flows and weights: only here may it allocate. `end` frees the
+     * state, however far it came. */
+    cinch_status (*begin)(cn_penalty_work *work, cinch_error *error);
+    void (*end)(cn_penalty_work *work);
+    /* After the forward pass of rows [first, first + count), before the encoder's backward pass: adds each
+     * row's part (the penalty is their mean over batch_rows) to values[r], and leaves gradients in the flows
+     * and the state. */
+    void (*rows)(const cn_penalty_work *work, const cn_step *step, size_t batch_rows, size_t first,
+                 size_t count, double *values);
+    /* After all rows: adds to a tile's gradient. */
+    void (*gradient)(const cn_penalty_work *work, const cn_step *step, size_t batch_rows, const cn_tile *tile,
+                     void *reals);
 } cn_penalty;
 
 extern const cn_penalty *const cn_penalties[];
+
+static inline const cn_penalty *cn_penalty_of(const cn_spec *spec)
+{
+    return (const cn_penalty *)spec->part;
+}
 
 #endif

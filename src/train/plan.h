@@ -3,11 +3,9 @@
 #define CN_TRAIN_PLAN_H
 
 #include "data/data.h"
+#include "train/blocks.h"
 #include "train/loss.h"
 #include "train/weights.h"
-
-/* Rows carried through a net before the next ones, so that they stay in the cache. */
-enum { CN_CHUNK_ROWS = 96 };
 
 /* What a training minimizes. */
 typedef struct cn_objective {
@@ -23,33 +21,81 @@ const cn_loss *cn_objective_loss(const cn_objective *objective);
 
 typedef struct cn_plan {
     const cinch_model *model;
-    const cn_weights *weights;
+    cn_weights *weights;
     const cn_objective *objective;
-    size_t rows;             /* room for so many */
+    size_t batch;            /* rows of a batch at most */
+    size_t rows;             /* of the buffers: the batch's; or, `local`, a chunk for each thread */
+    bool local;
     size_t features, stride; /* of the input */
     bool backward;
-    void *input;       /* [rows][stride]: the scaled rows, which are the targets too */
-    cn_flow *flows;    /* [nodes] */
-    double *values;    /* [rows]: each row's loss, summed over the features */
-    double *penalties; /* [rows]: each row's part of the code's penalties */
+    void *input;            /* [rows][stride]: the scaled rows, which are the targets too */
+    cn_flow *flows;         /* [nodes] */
+    double *values;         /* [rows]: each row's loss, summed over the features */
+    double *penalties;      /* [rows]: each row's part of the code's and the encoder's penalties */
+    size_t *numbers;        /* [rows]: each row's number in the data */
+    cn_penalty_work *works; /* [penalties of the objective] */
+    double *means;          /* [3][code]: the units' batch means, what they are penalized, the slope of that;
+                             * NULL where no penalty is of the means */
+    size_t chunk;           /* rows carried through before the next ones, so that they stay in the cache */
+    size_t nscratch;        /* reals of scratch that a thread needs */
+    void *scratch;          /* [threads][nscratch] */
+
+    /* Where the gradients of layers `by_rows` are summed, one parameter behind the other; NULL: there are
+     * none. */
+    cn_blocks *blocks;
+    size_t *block_place; /* [parameters]: where it lies in them; SIZE_MAX: it is summed by tiles */
+    /* `local`: what is wanted of the whole batch. Else the same as the above. */
+    cn_flow *batch_flows; /* [nodes]: x, dy and kept of those whose gradients are by tiles */
+    double *batch_values, *batch_penalties;
 } cn_plan;
 
-/* Everything that the passes need is allocated here; they allocate nothing. */
-cn_plan *cn_plan_new(const cinch_model *model, const cn_weights *weights, const cn_objective *objective,
-                     size_t rows, bool backward, cinch_error *error);
+/* Everything that the passes of so many threads need is allocated here; they allocate nothing. The weights get
+ * the transposes that they lack. */
+cn_plan *cn_plan_new(const cinch_model *model, cn_weights *weights, const cn_objective *objective,
+                     size_t batch, size_t nthread, bool backward, cinch_error *error);
 void cn_plan_free(cn_plan *plan);
 
-/* Carries rows [first, first + count) of a batch of batch_rows forward and, in a plan for it, backward, as
- * far as each row goes by itself: values, penalties, and the gradients of every node's output. Other
- * threads may carry other rows. */
-void cn_plan_pass(const cn_plan *plan, const cn_step *step, size_t batch_rows, size_t first, size_t count);
+/* The most rows that pass at a time in nets of this size: fewer where they are so wide that more would not
+ * stay in the cache. */
+size_t cn_plan_chunk(const cinch_model *model);
+
+/* Makes a step the thread's: its scratch, and the rows that cn_plan_gather puts there. */
+void cn_plan_enter(const cn_plan *plan, cn_step *step, size_t thread);
+
+/* Rows of data, order[0..count) (NULL: first, first + 1, ...), scaled and in the engine's order, to the plan's
+ * rows from `place` on. */
+void cn_plan_gather(const cn_plan *plan, const cn_step *step, const cinch_data *data, const size_t *order,
+                    size_t first, size_t count, size_t place);
+
+/* Where plan->means is there, before cn_plan_pass: all rows of the batch through the encoder, then the means of
+ * the units, by any threads. `sums` is [nsum][stride] reals whose columns add up to the batch's: the codes
+ * themselves, or sums of some of them each. */
+void cn_plan_encode(const cn_plan *plan, const cn_step *step, size_t first, size_t count);
+void cn_plan_means(const cn_plan *plan, const void *sums, size_t nsum, size_t stride, size_t batch_rows,
+                   size_t first_unit, size_t count);
+
+/* Carries the plan's rows [first, first + count) forward and, in a plan for it, backward, as far as each row
+ * goes by itself: values, penalties, and the gradients of every node's output. They are those of a batch of
+ * batch_rows from row `row` on. Other threads may carry other rows; where plan->blocks is there, a thread
+ * carries its share, in order. */
+void cn_plan_pass(const cn_plan *plan, const cn_step *step, size_t batch_rows, size_t row, size_t first,
+                  size_t count);
+
+/* The thread's share of a batch, before anything of it is passed. */
+void cn_plan_share(const cn_plan *plan, size_t batch_rows, size_t nthread, size_t thread, size_t *first,
+                   size_t *count);
+
+/* Gathers rows [first, first + count) of a batch, which are order[] of the data, and carries them through. Not
+ * for plans with means. */
+void cn_plan_carry(const cn_plan *plan, const cn_step *step, const cinch_data *data, const size_t *order,
+                   size_t batch_rows, size_t first, size_t count);
 
 /* After all rows' passes: one tile's gradient, the sum over its parameter's uses, to
  * gradient[tile->count]. */
 void cn_plan_gradient(const cn_plan *plan, const cn_step *step, size_t batch_rows, const cn_tile *tile,
                       void *gradient);
 
-/* The batch's loss without penalties, and its codes' penalties: sums over fixed blocks of rows. */
+/* The batch's loss without penalties, and all its penalties but the weights': sums over fixed blocks of rows. */
 double cn_plan_reconstruction(const cn_plan *plan, size_t batch_rows);
 double cn_plan_code_penalty(const cn_plan *plan, size_t batch_rows);
 

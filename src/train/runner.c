@@ -191,6 +191,7 @@ static cinch_status prepare_scores(cinch_runner *runner, cinch_error *error)
         cinch_status status = cn_objective_new(&runner->objective, model->recipe, model, error);
         if (status)
             return status;
+        cn_pipeline_clear(&runner->objective.penalties); /* a score is without them */
         if (!(runner->weights = cn_weights_new(model, runner->kernels, false, 0, error))) {
             cn_objective_clear(&runner->objective);
             return CINCH_MEMORY;

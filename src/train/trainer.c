@@ -92,18 +92,24 @@ static cinch_status make_objective(cinch_trainer *trainer, cinch_error *error)
     return cn_recipe_blame(trainer->recipe, CN_OPTIMIZER, status, error);
 }
 
+static size_t tile_work(const cinch_trainer *trainer, size_t tile)
+{
+    const cn_tile *of = &trainer->weights->tiles[tile];
+    return of->count * trainer->model->parameters[of->parameter].work;
+}
+
 /* Cuts the list of tiles into parts of about equal work, one for each thread. */
 static void share_tiles(cinch_trainer *trainer)
 {
     const cn_weights *weights = trainer->weights;
     size_t nthread = cn_threads_count(trainer->threads), total = 0, done = 0, tile = 0;
     for (size_t t = 0; t < weights->ntile; t++)
-        total += weights->tiles[t].count;
+        total += tile_work(trainer, t);
     for (size_t thread = 0; thread < nthread; thread++) {
         trainer->first_tile[thread] = tile;
         double end = (double)total * (double)(thread + 1) / (double)nthread;
-        while (tile < weights->ntile && (double)done + (double)weights->tiles[tile].count / 2 <= end)
-            done += weights->tiles[tile++].count;
+        while (tile < weights->ntile && (double)done + (double)tile_work(trainer, tile) / 2 <= end)
+            done += tile_work(trainer, tile++);
     }
     trainer->first_tile[nthread] = weights->ntile;
 }
@@ -118,7 +124,7 @@ static cinch_status make_engine(cinch_trainer *trainer, cinch_error *error)
         !(trainer->threads = cn_threads_new(cn_recipe_value(trainer->recipe, CN_THREADS).count, error)) ||
         !(trainer->weights = cn_weights_new(trainer->model, trainer->kernels, true, nslot, error)) ||
         !(trainer->plan = cn_plan_new(trainer->model, trainer->weights, &trainer->objective, trainer->batch,
-                                      true, error)))
+                                      cn_threads_count(trainer->threads), true, error)))
         return CINCH_FAILED;
     if (trainer->validation_rows &&
         !(trainer->validator = cn_evaluator_new(trainer->model, trainer->weights, &trainer->objective,
@@ -191,17 +197,27 @@ static double now(void)
     return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
-/* The thread's rows of the batch: gathered, forward, backward. */
-static void pass_rows(const cinch_trainer *trainer, const cn_step *step, size_t batch, size_t thread)
+/* The thread's rows of the batch: gathered, forward, backward. Where a penalty is of the codes' batch means,
+ * every row must have its code before the first goes back: the threads meet twice on the way. */
+static void pass_rows(const cinch_trainer *trainer, const cn_step *step, const size_t *order, size_t batch,
+                      size_t thread)
 {
     const cn_plan *plan = trainer->plan;
-    size_t first, count;
-    cn_threads_share(batch, 1, cn_threads_count(trainer->threads), thread, &first, &count);
-    if (!count)
+    size_t first, count, nthread = cn_threads_count(trainer->threads);
+    cn_plan_share(plan, batch, nthread, thread, &first, &count);
+    if (!plan->means) {
+        cn_plan_carry(plan, step, trainer->data, order, batch, first, count);
         return;
-    cn_data_gather(trainer->data, &trainer->model->scaler, step->rows + first, 0, count, plan->stride,
-                   step->kernels->real_size, cn_row(step, plan->input, plan->stride, first));
-    cn_plan_pass(plan, step, batch, first, count);
+    }
+    const cn_flow *code = &plan->flows[plan->model->nencoder - 1];
+    size_t first_unit, nunit;
+    cn_plan_gather(plan, step, trainer->data, order + first, 0, count, first);
+    cn_plan_encode(plan, step, first, count);
+    cn_threads_barrier(trainer->threads);
+    cn_threads_share(cn_shape_size(plan->model->code), CN_PANEL, nthread, thread, &first_unit, &nunit);
+    cn_plan_means(plan, code->y, batch, code->y_stride, batch, first_unit, nunit);
+    cn_threads_barrier(trainer->threads);
+    cn_plan_pass(plan, step, batch, first, first, count);
 }
 
 /* The thread's tiles: gradient over the whole batch, penalties, update, and the transposed copy. */
@@ -250,7 +266,7 @@ static void account_tiles(cinch_trainer *trainer, size_t batch)
     trainer->loss_sum += penalty * (double)batch;
 }
 
-/* Steps to the epoch's end or to a pause. Two barriers a step: after the first all rows are through, after
+/* Steps to the epoch's end or to a pause. Two barriers end a step: after the first all rows are through, after
  * the second all parameters are updated. What thread 0 writes between them the others read after the
  * second. */
 static void run_steps(void *arg, size_t thread)
@@ -263,9 +279,9 @@ static void run_steps(void *arg, size_t thread)
                         .training = true,
                         .seed = trainer->seed,
                         .epoch = trainer->epoch,
-                        .epochs = trainer->epochs,
-                        .rows = trainer->order + row};
-        pass_rows(trainer, &step, batch, thread);
+                        .epochs = trainer->epochs};
+        cn_plan_enter(trainer->plan, &step, thread);
+        pass_rows(trainer, &step, trainer->order + row, batch, thread);
         cn_threads_barrier(trainer->threads);
         if (thread == 0)
             account_rows(trainer, batch);

@@ -3,7 +3,8 @@
 #include "base/memory.h"
 #include "math/tree.h"
 
-enum { VECTOR_TILE = 64 }; /* reals of a vector in one tile */
+/* Reals of a vector in one tile; where each is much work, fewer, so that threads can share them. */
+enum { VECTOR_TILE = 64, WORKED_TILE = 48 };
 
 size_t cn_first_trained(const cinch_model *model)
 {
@@ -40,14 +41,27 @@ static cinch_status find_uses(cn_weights *weights, const cinch_model *model, cin
     return CINCH_OK;
 }
 
-/* Whether a gradient flows back through the parameter: it is used behind the first node that is trained. */
-static bool flows_back(const cn_weights *weights, const cinch_model *model, size_t parameter)
+/* Whether the parameter's transpose is wanted: in training, where a gradient flows back through it, which is
+ * where it is used behind the first node that is trained; and always where it is used twice, once so, once so
+ * (tied weights). */
+static bool wants_transposed(const cn_weights *weights, const cinch_model *model, size_t parameter,
+                             bool training)
 {
-    size_t first = cn_first_trained(model);
-    for (size_t u = weights->first_use[parameter]; u < weights->first_use[parameter + 1]; u++)
-        if (weights->uses[u].node > first)
-            return true;
-    return false;
+    size_t first = cn_first_trained(model), last_use = weights->first_use[parameter + 1] - 1;
+    return last_use > weights->first_use[parameter] || (training && weights->uses[last_use].node > first);
+}
+
+cinch_status cn_weights_transpose(cn_weights *weights, size_t parameter, cinch_error *error)
+{
+    cn_matrix *matrix = &weights->packed[parameter].matrix;
+    if (matrix->transposed)
+        return CINCH_OK;
+    if (!(matrix->transposed =
+              cn_new(cn_round_up(matrix->in, CN_PANEL) * matrix->out, weights->kernels->real_size, error)))
+        return CINCH_MEMORY;
+    for (size_t panel = 0; panel < cn_round_up(matrix->out, CN_PANEL) / CN_PANEL; panel++)
+        weights->kernels->transpose_tile(matrix, panel, 0, matrix->in);
+    return CINCH_OK;
 }
 
 static cinch_status new_packed(cn_weights *weights, const cinch_model *model, size_t p, bool training,
@@ -66,9 +80,8 @@ static cinch_status new_packed(cn_weights *weights, const cinch_model *model, si
     if (!(packed->reals = cn_new(packed->nreal, real_size, error)))
         return CINCH_MEMORY;
     packed->matrix.panels = packed->reals;
-    if (packed->packing == CN_PACK_MATRIX && training && flows_back(weights, model, p) &&
-        !(packed->matrix.transposed =
-              cn_new(cn_round_up(packed->matrix.in, CN_PANEL) * packed->matrix.out, real_size, error)))
+    if (packed->packing == CN_PACK_MATRIX && wants_transposed(weights, model, p, training) &&
+        cn_weights_transpose(weights, p, error))
         return CINCH_MEMORY;
     if (!training)
         return CINCH_OK;
@@ -78,10 +91,15 @@ static cinch_status new_packed(cn_weights *weights, const cinch_model *model, si
     return CINCH_OK;
 }
 
-static size_t tiles_of(const cn_packed *packed)
+static size_t vector_tile(const cn_parameter *parameter)
+{
+    return parameter->work > 1 ? WORKED_TILE : VECTOR_TILE;
+}
+
+static size_t tiles_of(const cn_packed *packed, size_t tile)
 {
     if (packed->packing == CN_PACK_VECTOR)
-        return cn_round_up(packed->nreal, VECTOR_TILE) / VECTOR_TILE;
+        return cn_round_up(packed->nreal, tile) / tile;
     return cn_round_up(packed->matrix.out, CN_PANEL) / CN_PANEL *
            (cn_round_up(packed->matrix.in, CN_TILE_ROWS) / CN_TILE_ROWS);
 }
@@ -91,16 +109,17 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-static cinch_status cut_tiles(cn_weights *weights, cinch_error *error)
+static cinch_status cut_tiles(cn_weights *weights, const cinch_model *model, cinch_error *error)
 {
     size_t total = 0;
     for (size_t p = 0; p < weights->count; p++)
-        total += tiles_of(&weights->packed[p]);
+        total += tiles_of(&weights->packed[p], vector_tile(&model->parameters[p]));
     if (!(weights->tiles = cn_new(total, sizeof *weights->tiles, error)))
         return CINCH_MEMORY;
     cn_tile *tile = weights->tiles;
     for (size_t p = 0; p < weights->count; p++) {
         const cn_packed *packed = &weights->packed[p];
+        size_t size = vector_tile(&model->parameters[p]);
         size_t in = packed->matrix.in, panels = cn_round_up(packed->matrix.out, CN_PANEL) / CN_PANEL;
         for (size_t panel = 0; panel < panels && packed->packing == CN_PACK_MATRIX; panel++)
             for (size_t row = 0; row < in; row += CN_TILE_ROWS, tile++) {
@@ -113,9 +132,8 @@ static cinch_status cut_tiles(cn_weights *weights, cinch_error *error)
                                   .nrow = nrow};
             }
         for (size_t first = 0; first < packed->nreal && packed->packing == CN_PACK_VECTOR;
-             first += VECTOR_TILE, tile++)
-            *tile =
-                (cn_tile){.parameter = p, .first = first, .count = least(VECTOR_TILE, packed->nreal - first)};
+             first += size, tile++)
+            *tile = (cn_tile){.parameter = p, .first = first, .count = least(size, packed->nreal - first)};
     }
     weights->ntile = total;
     return CINCH_OK;
@@ -137,7 +155,7 @@ cn_weights *cn_weights_new(const cinch_model *model, const cn_kernels *kernels, 
     for (size_t p = 0; p < weights->count; p++)
         if (new_packed(weights, model, p, training, error))
             goto fail;
-    if (cut_tiles(weights, error))
+    if (cut_tiles(weights, model, error))
         goto fail;
     cn_weights_load(weights, model);
     return weights;

@@ -29,6 +29,9 @@ cn_weights *cn_weights_new(const cinch_model *model, const cn_kernels *kernels, 
                            cinch_error *error);
 void cn_weights_free(cn_weights *weights);
 
+/* Keeps the transpose of a matrix from now on, where it was not kept already. */
+cinch_status cn_weights_transpose(cn_weights *weights, size_t parameter, cinch_error *error);
+
 /* The model's values in, and out again. */
 void cn_weights_load(cn_weights *weights, const cinch_model *model);
 void cn_weights_store(const cn_weights *weights, cinch_model *model);

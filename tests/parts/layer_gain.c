@@ -70,11 +70,13 @@ static void gradient(const cn_node *node, const cn_flow *flow, const cn_step *st
                                          cn_row(step, flow->dy, flow->y_stride, r), reals);
 }
 
-static void mirror(const cn_node *node, cn_activation activation, cn_text *spec)
+static cinch_status mirror(const cn_node *node, cn_activation activation, cn_text *spec, cinch_error *error)
 {
     (void)node;
     (void)activation;
+    (void)error;
     cn_text_add(spec, "gain");
+    return CINCH_OK;
 }
 
 static void lower(const cn_node *node, const cn_parameter *parameters, cn_program *program)

@@ -156,6 +156,26 @@ run("penalty-together", "three penalties, bce, and a validation share that they 
     penalty="activity_l1 0.0004 | weight_l1 0.0001 | weight_l2 0.0005", validation="0.1", keep="last",
     encoder="dense 30 sigmoid", decoder="dense 20 sigmoid", optimizer="adam lr=0.003")
 
+run("penalty-kl-sparsity", "kl_sparsity beside weight_l2: the batch's mean code, validation as one batch", BYTES,
+    penalty="kl_sparsity 0.05 0.002 | weight_l2 0.0005", encoder="dense 30 sigmoid", decoder="dense 20 sigmoid",
+    optimizer="adam lr=0.003", validation="0.1", keep="last")
+run("penalty-contractive", "contractive through one layer that needs its input, and mae", BYTES, loss="mae",
+    penalty="contractive 0.02", encoder="dense 9 gelu", decoder="dense 20 linear", optimizer="sgd lr=0.2")
+run("penalty-contractive-deep", "contractive through two layers, bce, validation", BYTES, loss="bce",
+    penalty="contractive 0.003", encoder="dense 17 tanh | dense 5 silu", decoder="mirror sigmoid",
+    optimizer="adam lr=0.003", validation="0.2", keep="last", epochs="5")
+run("penalties-of-code", "contractive, kl_sparsity and activity_l1 through two layers", FLOATS, scale="minmax",
+    penalty="contractive 0.01 | kl_sparsity 0.3 0.01 | activity_l1 0.001", optimizer="rmsprop lr=0.003",
+    encoder="dense 12 softplus | dense 6 sigmoid", decoder="dense 20")
+
+run("tied-plain", "tied: one weight, two biases", BYTES, encoder="dense 6 sigmoid", decoder="tied",
+    optimizer="sgd lr=0.1 momentum=0.9")
+run("tied-deep", "two tied layers, weight_l2 of each weight once", BYTES, decoder="tied silu sigmoid",
+    encoder="dense 18 tanh | dense 5 sigmoid", optimizer="adam lr=0.003", penalty="weight_l2 0.0005")
+run("tied-contractive", "tied weights whose derivative is penalized", FLOATS, decoder="tied tanh linear",
+    scale="minmax", encoder="dense 17 sigmoid | dense 4 sigmoid", optimizer="adadelta", loss="mae",
+    penalty="contractive 0.02")
+
 run("shape-wide", "a code wider than the input", BYTES, encoder="dense 50 relu", decoder="dense 20 sigmoid",
     optimizer="adam")
 run("shape-one", "a code of one unit", BYTES, encoder="dense 1 tanh", decoder="dense 20 linear",
@@ -213,8 +233,27 @@ def dense_layers(pipeline):
     return layers
 
 
+def build_tied(recipe, features):
+    """A tied layer's name ends in the layer whose weight it shares: decoder.0<encoder.1."""
+    encoder, acts = dense_layers(recipe["encoder"]), recipe["decoder"].split()[1:] or ["linear"]
+    sizes = [features] + [size for size, _ in encoder]
+    net = [(f"encoder.{i}", sizes[i], size, act) for i, (size, act) in enumerate(encoder)]
+    for place, i in enumerate(reversed(range(len(encoder)))):
+        act = acts[min(place, len(acts) - 1)]
+        net.append((f"decoder.{place}<encoder.{i}", sizes[i + 1], sizes[i], act))
+    return net
+
+
+def parameters_of(layer, weights):
+    """(weight, bias) of a layer by its name."""
+    own, _, shared = layer.partition("<")
+    return weights[shared + ".weight"].T if shared else weights[own + ".weight"], weights[own + ".bias"]
+
+
 def build_net(recipe, features):
     """[(name, inputs, outputs, activation)] of both pipelines."""
+    if recipe.get("decoder", "mirror").split()[0] == "tied":
+        return build_tied(recipe, features)
     encoder = dense_layers(recipe["encoder"])
     words = recipe.get("decoder", "mirror").split()
     if words[0] == "mirror":
@@ -305,8 +344,10 @@ def starting_weights(name, net, spread):
     weights = {}
     for layer, inputs, outputs, _ in net:
         limit = spread / np.sqrt(inputs + outputs)
-        weights[layer + ".weight"] = random.uniform(-limit, limit, (outputs, inputs)).astype(np.float32)
-        weights[layer + ".bias"] = random.uniform(-0.1, 0.1, outputs).astype(np.float32)
+        own, _, shared = layer.partition("<")
+        if not shared:
+            weights[own + ".weight"] = random.uniform(-limit, limit, (outputs, inputs)).astype(np.float32)
+        weights[own + ".bias"] = random.uniform(-0.1, 0.1, outputs).astype(np.float32)
     return weights
 
 
@@ -314,28 +355,36 @@ def forward(net, weights, x):
     """(code, the output's pre-activation, the output)."""
     code = None
     for layer, _, _, act in net:
-        if layer == "decoder.0":
+        if layer.startswith("decoder.0"):
             code = x
-        z = F.linear(x, weights[layer + ".weight"], weights[layer + ".bias"])
+        z = F.linear(x, *parameters_of(layer, weights))
         x = ACTIVATE[act](z)
     return code, z, x
 
 
 def objective(recipe, net, weights, x):
     """(loss with penalties, without) of a batch."""
-    code, logits, output = forward(net, weights, x)
+    traced = x.clone().requires_grad_(True)
+    code, logits, output = forward(net, weights, traced)
     loss = recipe.get("loss", "mse")
     reconstruction = LOSSES[loss](logits if loss == "bce" else output, x)
     total = reconstruction
     matrices = [tensor for name, tensor in weights.items() if name.endswith(".weight")]
     for penalty in filter(None, recipe.get("penalty", "").split("|")):
-        name, weight = penalty.split()
+        name, *shares, weight = penalty.split()
         if name == "activity_l1":
             total = total + float(weight) * code.abs().sum(1).mean()
         elif name == "weight_l1":
             total = total + float(weight) * sum(w.abs().sum() for w in matrices)
         elif name == "weight_l2":
             total = total + float(weight) * sum((w * w).sum() for w in matrices)
+        elif name == "kl_sparsity":
+            rho, q = float(shares[0]), code.mean(0).clamp(1e-7, 1 - 1e-7)
+            total = total + float(weight) * (rho * (rho / q).log() + (1 - rho) * ((1 - rho) / (1 - q)).log()).sum()
+        elif name == "contractive":
+            rows = [torch.autograd.grad(code[:, i].sum(), traced, create_graph=True)[0]
+                    for i in range(code.shape[1])]
+            total = total + float(weight) * sum((row * row).sum() for row in rows) / len(x)
     return total, reconstruction
 
 

@@ -1,0 +1,391 @@
+/* The kernels over planes (math/planes.h): what is the same in every table. The includer has included
+ * kernels_body.h, and kernels_plain.h or kernels_vector.h, which say `lanes`, a vector of LANES reals,
+ * LANES_SCALED(a, b, c) = a*b + c with the real a in every lane, and LANES_FUSED(a, b, c) of three vectors. */
+#include "math/planes.h"
+
+typedef real loose_lanes __attribute__((vector_size(LANES * sizeof(real)), aligned(sizeof(real)), may_alias));
+
+CN_INLINE lanes load_lanes(const real *from)
+{
+    return *(const loose_lanes *)from;
+}
+
+CN_INLINE void store_lanes(real *to, lanes values)
+{
+    *(loose_lanes *)to = values;
+}
+
+/* ---- Correlations -------------------------------------------------------------------------------------- */
+
+/* The sums of `planes` by `vectors` stay in registers: each vector of x serves all planes, each weight all
+ * vectors. */
+CN_INLINE void correlate_tile(size_t planes, size_t vectors, const cn_correlation *c, size_t plane, size_t p)
+{
+    enum { MOST_PLANES = 4, MOST_VECTORS = 8 };
+    lanes sums[MOST_PLANES][MOST_VECTORS];
+    const real *x_plane = (const real *)c->x + p;
+    const real *weight_plane = (const real *)c->weight + plane * c->weight_out;
+    real *y = (real *)c->y + plane * c->y_plane + p;
+    UNROLLED
+    for (size_t o = 0; o < planes; o++) {
+        UNROLLED
+        for (size_t v = 0; v < vectors; v++)
+            sums[o][v] = c->accumulate ? load_lanes(y + o * c->y_plane + v * LANES) : (lanes){0};
+    }
+    for (size_t in = 0; in < c->in; in++, x_plane += c->x_plane, weight_plane += c->weight_in) {
+        const real *x_row = x_plane, *weight_row = weight_plane;
+        for (size_t i = 0; i < c->rows; i++, x_row += c->x_row, weight_row += c->weight_row) {
+            const real *x = x_row, *weight = weight_row;
+            for (size_t j = 0; j < c->columns; j++, x += c->x_column, weight += c->weight_column) {
+                UNROLLED
+                for (size_t o = 0; o < planes; o++) {
+                    UNROLLED
+                    for (size_t v = 0; v < vectors; v++)
+                        sums[o][v] =
+                            LANES_SCALED(weight[o * c->weight_out], load_lanes(x + v * LANES), sums[o][v]);
+                }
+            }
+        }
+    }
+    UNROLLED
+    for (size_t o = 0; o < planes; o++) {
+        UNROLLED
+        for (size_t v = 0; v < vectors; v++)
+            store_lanes(y + o * c->y_plane + v * LANES, sums[o][v]);
+    }
+}
+
+#define CORRELATE_TILES(X)                                                                                   \
+    X(4, 3) X(4, 2) X(4, 1) X(2, 6) X(2, 4) X(2, 2) X(2, 1) X(1, 8) X(1, 4) X(1, 2) X(1, 1)
+
+#define CORRELATE_TILE(planes, vectors)                                                                      \
+    static void correlate_##planes##x##vectors(const cn_correlation *c, size_t plane, size_t p)              \
+    {                                                                                                        \
+        correlate_tile(planes, vectors, c, plane, p);                                                        \
+    }
+CORRELATE_TILES(CORRELATE_TILE)
+
+#define CORRELATE_TILE_ROW(planes, vectors) {planes, vectors, correlate_##planes##x##vectors},
+static const struct {
+    size_t planes, vectors;
+    void (*run)(const cn_correlation *c, size_t plane, size_t p);
+} correlate_tiles[] = {CORRELATE_TILES(CORRELATE_TILE_ROW)}; /* the largest of each number of planes first */
+
+/* All positions of the first `planes` planes from `plane` on, with the tiles of so many planes. */
+static void correlate_planes(const cn_correlation *c, size_t plane, size_t planes)
+{
+    size_t tile = 0;
+    while (correlate_tiles[tile].planes != planes)
+        tile++;
+    for (size_t p = 0; p < c->count;) {
+        while (correlate_tiles[tile].vectors > (c->count - p + LANES - 1) / LANES)
+            tile++;
+        correlate_tiles[tile].run(c, plane, p);
+        p += correlate_tiles[tile].vectors * LANES;
+    }
+}
+
+static void correlate(const cn_correlation *c)
+{
+    for (size_t plane = 0, planes; plane < c->out; plane += planes) {
+        planes = c->out - plane >= 4 ? 4 : c->out - plane >= 2 ? 2 : 1;
+        correlate_planes(c, plane, planes);
+    }
+}
+
+/* A vector's values, halves added to halves. */
+CN_INLINE real lanes_sum(lanes values)
+{
+    real sums[LANES];
+    store_lanes(sums, values);
+    for (size_t half = LANES / 2; half > 0; half /= 2)
+        for (size_t i = 0; i < half; i++)
+            sums[i] += sums[i + half];
+    return sums[0];
+}
+
+/* A block of rows, its positions in LANES sums of each term. */
+CN_INLINE void correlation_block(size_t nterm, const cn_correlation_sums *s, const size_t *offsets,
+                                 size_t first, size_t rows, real *block)
+{
+    enum { MOST_TERMS = 12 };
+    lanes sums[MOST_TERMS];
+    const real *terms[MOST_TERMS];
+    UNROLLED
+    for (size_t t = 0; t < nterm; t++)
+        sums[t] = (lanes){0};
+    for (size_t r = first; r < first + rows; r++) {
+        const real *z = (const real *)s->z + r * s->z_row;
+        UNROLLED
+        for (size_t t = 0; t < nterm; t++)
+            terms[t] = (const real *)s->x + r * s->x_row + offsets[t];
+        for (size_t p = 0; p < s->count; p += LANES) {
+            const lanes slope = load_lanes(z + p);
+            UNROLLED
+            for (size_t t = 0; t < nterm; t++)
+                sums[t] = LANES_FUSED(slope, load_lanes(terms[t] + p), sums[t]);
+        }
+    }
+    UNROLLED
+    for (size_t t = 0; t < nterm; t++)
+        block[t] = lanes_sum(sums[t]);
+}
+
+#define TERM_COUNTS(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12)
+enum { TERMS = 12 };
+
+#define CORRELATION_BLOCK(count)                                                                             \
+    static void correlation_block_##count(const cn_correlation_sums *s, const size_t *offsets, size_t first, \
+                                          size_t rows, real *block)                                          \
+    {                                                                                                        \
+        correlation_block(count, s, offsets, first, rows, block);                                            \
+    }
+TERM_COUNTS(CORRELATION_BLOCK)
+
+#define CORRELATION_BLOCK_NAME(count) correlation_block_##count,
+static void (*const correlation_blocks[])(const cn_correlation_sums *s, const size_t *offsets, size_t first,
+                                          size_t rows,
+                                          real *block) = {NULL, TERM_COUNTS(CORRELATION_BLOCK_NAME)};
+
+static void correlation_sums(const cn_correlation_sums *s)
+{
+    for (size_t t = 0; t < s->nterm; t += TERMS) {
+        const size_t count = smaller(s->nterm - t, TERMS);
+        real levels[(CN_TREE_LEVELS + 1) * TERMS];
+        size_t depth = 0;
+        for (size_t r = 0; r == 0 || r < s->rows; r += CN_BLOCK_ROWS) {
+            correlation_blocks[count](s, s->offsets + t, r, smaller(s->rows - r, CN_BLOCK_ROWS),
+                                      levels + depth * TERMS);
+            depth = merge(levels, TERMS, count, depth + 1, cn_tree_merges(r / CN_BLOCK_ROWS));
+        }
+        merge(levels, TERMS, count, depth, depth - 1);
+        put(count, s->accumulate, levels, (real *)s->sums + t);
+    }
+}
+
+/* ---- Planes and their values --------------------------------------------------------------------------- */
+
+/* A row of at least LANES values ends in a vector that may overlap the one before. */
+CN_INLINE void place_row(size_t columns, const real *from, real add, real *to)
+{
+    if (columns >= LANES) {
+        for (size_t j = 0; j < columns - LANES; j += LANES)
+            store_lanes(to + j, load_lanes(from + j) + add);
+        store_lanes(to + columns - LANES, load_lanes(from + columns - LANES) + add);
+    } else {
+        for (size_t j = 0; j < columns; j++)
+            to[j] = from[j] + add;
+    }
+}
+
+static void place(const cn_placement *p)
+{
+    const real add = p->add ? *(const real *)p->add : 0;
+    for (size_t i = 0; i < p->rows; i++) {
+        const real *from = (const real *)p->from + i * p->from_row;
+        real *to = (real *)p->to + i * p->to_row;
+        if (p->from_column == 1 && p->to_column == 1) {
+            place_row(p->columns, from, add, to);
+            continue;
+        }
+        for (size_t j = 0; j < p->columns; j++)
+            to[j * p->to_column] = from[j * p->from_column] + add;
+    }
+}
+
+/* sums[c] = sum over a plane's `size` values: value i to sum i%16, these in a tree of halves. */
+static void plane_sums(size_t planes, size_t size, const void *x, void *sums)
+{
+    for (size_t c = 0; c < planes; c++) {
+        const real *plane = (const real *)x + c * size;
+        real columns[COLUMNS] = {0};
+        size_t i = 0;
+        for (; i + COLUMNS <= size; i += COLUMNS)
+            add(COLUMNS, columns, plane + i);
+        add(size - i, columns, plane + i);
+        for (size_t half = COLUMNS / 2; half > 0; half /= 2)
+            add(half, columns, columns + half);
+        ((real *)sums)[c] = columns[0];
+    }
+}
+
+/* ---- Pooling ------------------------------------------------------------------------------------------- */
+
+/* A window's rows or columns inside the large plane: from..to of `extent`. */
+CN_INLINE void window_of(size_t place, size_t size, size_t before, size_t extent, size_t *from, size_t *to)
+{
+    const size_t start = place * size;
+    *from = start > before ? start - before : 0;
+    *to = smaller(start + size - before, extent);
+}
+
+/* Whether every window is whole and 2 x 2: then the loops below are straight ones over a row of windows. */
+static bool whole_pairs(const cn_pooling *p)
+{
+    return p->size == 2 && p->height == 2 * p->small_height && p->width == 2 * p->small_width;
+}
+
+static void max_pairs(size_t columns, const real *upper, const real *lower, real *y, real *which)
+{
+    CN_INDEPENDENT
+    for (size_t j = 0; j < columns; j++) {
+        const real a = upper[2 * j], b = upper[2 * j + 1], c = lower[2 * j], d = lower[2 * j + 1];
+        const real ab = b > a ? b : a, cd = d > c ? d : c;
+        const real in_ab = b > a ? 1 : 0, in_cd = d > c ? 3 : 2;
+        y[j] = cd > ab ? cd : ab;
+        which[j] = cd > ab ? in_cd : in_ab;
+    }
+}
+
+static void max_of_pairs(size_t columns, const real *upper, const real *lower, real *y)
+{
+    CN_INDEPENDENT
+    for (size_t j = 0; j < columns; j++) {
+        const real a = upper[2 * j], b = upper[2 * j + 1], c = lower[2 * j], d = lower[2 * j + 1];
+        const real ab = b > a ? b : a, cd = d > c ? d : c;
+        y[j] = cd > ab ? cd : ab;
+    }
+}
+
+/* y = the largest of each window, which[] (NULL: not wanted) its place there, counted along the rows: the first
+ * one of equals. */
+static void pool_max(const cn_pooling *p, const void *x, void *y, void *which)
+{
+    const real *plane = x;
+    real *best = y;
+    const bool pairs = whole_pairs(p);
+    for (size_t c = 0; c < p->planes; c++, plane += p->height * p->width)
+        for (size_t i = 0; i < p->small_height; i++, best += p->small_width) {
+            real *place = which ? (real *)which + (best - (real *)y) : NULL;
+            if (pairs) {
+                const real *upper = plane + 2 * i * p->width;
+                if (place)
+                    max_pairs(p->small_width, upper, upper + p->width, best, place);
+                else
+                    max_of_pairs(p->small_width, upper, upper + p->width, best);
+                continue;
+            }
+            size_t top, bottom, left, right;
+            window_of(i, p->size, p->top, p->height, &top, &bottom);
+            for (size_t j = 0; j < p->small_width; j++) {
+                window_of(j, p->size, p->left, p->width, &left, &right);
+                size_t at = top * p->width + left;
+                for (size_t h = top; h < bottom; h++)
+                    for (size_t w = left; w < right; w++)
+                        if (plane[h * p->width + w] > plane[at])
+                            at = h * p->width + w;
+                best[j] = plane[at];
+                if (place)
+                    place[j] = (real)((at / p->width + p->top - i * p->size) * p->size +
+                                      (at % p->width + p->left - j * p->size));
+            }
+        }
+}
+
+static void spread_pairs(size_t columns, const real *dy, const real *which, real *upper, real *lower)
+{
+    CN_INDEPENDENT
+    for (size_t j = 0; j < columns; j++) {
+        upper[2 * j] = which[j] == 0 ? dy[j] : 0;
+        upper[2 * j + 1] = which[j] == 1 ? dy[j] : 0;
+        lower[2 * j] = which[j] == 2 ? dy[j] : 0;
+        lower[2 * j + 1] = which[j] == 3 ? dy[j] : 0;
+    }
+}
+
+/* dx = dy where the largest was, else 0. */
+static void pool_max_backward(const cn_pooling *p, const void *dy, const void *which, void *dx)
+{
+    const real *slope = dy, *place = which;
+    real *plane = dx;
+    const bool pairs = whole_pairs(p);
+    for (size_t c = 0; c < p->planes; c++, plane += p->height * p->width) {
+        if (!pairs)
+            memset(plane, 0, p->height * p->width * sizeof(real));
+        for (size_t i = 0; i < p->small_height; i++, slope += p->small_width, place += p->small_width) {
+            if (pairs) {
+                real *upper = plane + 2 * i * p->width;
+                spread_pairs(p->small_width, slope, place, upper, upper + p->width);
+                continue;
+            }
+            for (size_t j = 0; j < p->small_width; j++) {
+                const size_t k = (size_t)place[j];
+                plane[(i * p->size + k / p->size - p->top) * p->width + j * p->size + k % p->size - p->left] =
+                    slope[j];
+            }
+        }
+    }
+}
+
+static void add_pairs(size_t columns, const real *upper, const real *lower, real factor, real *y)
+{
+    CN_INDEPENDENT
+    for (size_t j = 0; j < columns; j++)
+        y[j] = ((upper[2 * j] + upper[2 * j + 1]) + (lower[2 * j] + lower[2 * j + 1])) * factor;
+}
+
+/* y = the sum of each window, or the mean of what lies inside. */
+static void pool_sum(const cn_pooling *p, bool mean, const void *x, void *y)
+{
+    const real *plane = x;
+    real *sums = y;
+    const bool pairs = whole_pairs(p);
+    for (size_t c = 0; c < p->planes; c++, plane += p->height * p->width)
+        for (size_t i = 0; i < p->small_height; i++, sums += p->small_width) {
+            if (pairs) {
+                const real *upper = plane + 2 * i * p->width;
+                add_pairs(p->small_width, upper, upper + p->width, mean ? (real)0.25 : 1, sums);
+                continue;
+            }
+            size_t top, bottom, left, right;
+            window_of(i, p->size, p->top, p->height, &top, &bottom);
+            for (size_t j = 0; j < p->small_width; j++) {
+                window_of(j, p->size, p->left, p->width, &left, &right);
+                real sum = 0;
+                for (size_t h = top; h < bottom; h++)
+                    for (size_t w = left; w < right; w++)
+                        sum += plane[h * p->width + w];
+                sums[j] = mean ? sum / (real)((bottom - top) * (right - left)) : sum;
+            }
+        }
+}
+
+static void repeat_pairs(size_t columns, const real *x, real factor, real *upper, real *lower)
+{
+    CN_INDEPENDENT
+    for (size_t j = 0; j < columns; j++) {
+        const real value = x[j] * factor;
+        upper[2 * j] = upper[2 * j + 1] = value;
+        lower[2 * j] = lower[2 * j + 1] = value;
+    }
+}
+
+/* y = each small cell all over its window; with `mean` divided by the number of cells inside. */
+static void pool_repeat(const cn_pooling *p, bool mean, const void *x, void *y)
+{
+    const real *cells = x;
+    real *plane = y;
+    const bool pairs = whole_pairs(p);
+    for (size_t c = 0; c < p->planes; c++, plane += p->height * p->width)
+        for (size_t i = 0; i < p->small_height; i++, cells += p->small_width) {
+            if (pairs) {
+                real *upper = plane + 2 * i * p->width;
+                repeat_pairs(p->small_width, cells, mean ? (real)0.25 : 1, upper, upper + p->width);
+                continue;
+            }
+            size_t top, bottom, left, right;
+            window_of(i, p->size, p->top, p->height, &top, &bottom);
+            for (size_t j = 0; j < p->small_width; j++) {
+                window_of(j, p->size, p->left, p->width, &left, &right);
+                const real value = mean ? cells[j] / (real)((bottom - top) * (right - left)) : cells[j];
+                for (size_t h = top; h < bottom; h++)
+                    for (size_t w = left; w < right; w++)
+                        plane[h * p->width + w] = value;
+            }
+        }
+}
+
+#define CN_KERNELS_PLANES                                                                                    \
+    .correlate = correlate, .correlation_sums = correlation_sums, .place = place, .plane_sums = plane_sums,  \
+    .pool_max = pool_max, .pool_max_backward = pool_max_backward, .pool_sum = pool_sum,                      \
+    .pool_repeat = pool_repeat

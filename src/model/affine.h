@@ -1,0 +1,23 @@
+/* y = f(W x + b): the two passes of the layers that are this, dense and tied. */
+#ifndef CN_MODEL_AFFINE_H
+#define CN_MODEL_AFFINE_H
+
+#include "model/layer.h"
+
+typedef struct cn_affine {
+    size_t in, out;
+    cn_activation activation;
+    const void *forward;  /* W packed for the way there: [ceil(out/16)][in][16] */
+    const void *backward; /* and for the gradient's way back: [ceil(in/16)][out][16] */
+    const void *bias;
+} cn_affine;
+
+/* Keeps W x + b where flow->kept is there to hold it. */
+void cn_affine_forward(const cn_affine *affine, const cn_flow *flow, const cn_step *step, size_t first,
+                       size_t count);
+
+/* dz = dy f'(z) + flow->dz, left in dy for `gradient`; dx = dz W. */
+void cn_affine_backward(const cn_affine *affine, const cn_flow *flow, const cn_step *step, size_t first,
+                        size_t count);
+
+#endif

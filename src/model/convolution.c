@@ -1,0 +1,322 @@
+#include "model/convolution.h"
+
+#include <string.h>
+
+/* ---- Extents ------------------------------------------------------------------------------------------- */
+
+size_t cn_same_extent(size_t extent, size_t stride)
+{
+    return (extent + stride - 1) / stride;
+}
+
+size_t cn_same_before(size_t extent, size_t kernel, size_t stride)
+{
+    size_t covered = (cn_same_extent(extent, stride) - 1) * stride + kernel;
+    return covered > extent ? (covered - extent) / 2 : 0;
+}
+
+/* A window's steps within one of the larger image's planes: how far it reaches beyond its first cell. */
+static size_t reach(size_t kernel, size_t stride)
+{
+    return cn_same_extent(kernel, stride) - 1;
+}
+
+static size_t pitch(const cn_convolution *c)
+{
+    return c->small_width + reach(c->kernel_width, c->stride);
+}
+
+static size_t large_rows(const cn_convolution *c)
+{
+    return c->small_height + reach(c->kernel_height, c->stride);
+}
+
+/* One plane of the larger image: one remainder of rows and columns. */
+static size_t large_plane(const cn_convolution *c)
+{
+    return large_rows(c) * pitch(c);
+}
+
+/* The window's room on both sides, and zeros to the end of a vector behind the last position. */
+static size_t small_plane(const cn_convolution *c)
+{
+    size_t rows = c->small_height + 2 * reach(c->kernel_height, c->stride);
+    return cn_round_up(rows * pitch(c), CN_PANEL) + CN_PANEL;
+}
+
+/* Where the smaller image begins in its spread plane. */
+static size_t small_start(const cn_convolution *c)
+{
+    return reach(c->kernel_height, c->stride) * pitch(c) + reach(c->kernel_width, c->stride);
+}
+
+/* Positions from the smaller image's first value to its last. */
+static size_t small_positions(const cn_convolution *c)
+{
+    return (c->small_height - 1) * pitch(c) + c->small_width;
+}
+
+static size_t square(size_t n)
+{
+    return n * n;
+}
+
+/* Behind the last plane a vector may be read that begins within it, one window's reach further. */
+static size_t slack(const cn_convolution *c)
+{
+    return cn_round_up(reach(c->kernel_width, c->stride), CN_PANEL) + CN_PANEL;
+}
+
+size_t cn_convolution_large(const cn_convolution *c)
+{
+    return cn_round_up(c->channels * square(c->stride) * large_plane(c), CN_PANEL) + slack(c);
+}
+
+size_t cn_convolution_small(const cn_convolution *c)
+{
+    return c->small_channels * small_plane(c) + slack(c);
+}
+
+/* A correlation's planes as they come out of it. */
+static size_t down_plane(const cn_convolution *c)
+{
+    return cn_round_up(small_positions(c), CN_PANEL);
+}
+
+static size_t up_plane(const cn_convolution *c)
+{
+    return cn_round_up(large_plane(c), CN_PANEL);
+}
+
+size_t cn_convolution_scratch(const cn_convolution *c)
+{
+    size_t down = c->small_channels * down_plane(c), up = c->channels * up_plane(c);
+    return down > up ? down : up;
+}
+
+/* ---- The planes of a remainder ------------------------------------------------------------------------- */
+
+/* Every stride-th row and column of the padded larger image, from row `row` and column `column` on. */
+typedef struct remainder {
+    size_t row, column;
+    size_t kernel_rows, kernel_columns; /* the window's cells that fall on them */
+    size_t first_row, first_column;     /* of these rows, the first that lies in the image */
+    size_t image_row, image_column;     /* and where that is */
+    size_t nrow, ncolumn;               /* so many lie in it */
+} remainder;
+
+static size_t cells(size_t kernel, size_t from, size_t stride)
+{
+    return kernel > from ? (kernel - from + stride - 1) / stride : 0;
+}
+
+/* Along one axis: rows from, from + stride, ... of the padded image, `rows` of them, `before` the zeros. */
+static void clip(size_t from, size_t stride, size_t before, size_t extent, size_t rows, size_t *first,
+                 size_t *image, size_t *count)
+{
+    *first = before > from ? (before - from + stride - 1) / stride : 0;
+    *image = from + *first * stride - before;
+    *count = *image < extent ? (extent - *image + stride - 1) / stride : 0;
+    size_t room = rows > *first ? rows - *first : 0;
+    *count = *count < room ? *count : room;
+}
+
+static remainder remainder_of(const cn_convolution *c, size_t row, size_t column)
+{
+    remainder r = {.row = row,
+                   .column = column,
+                   .kernel_rows = cells(c->kernel_height, row, c->stride),
+                   .kernel_columns = cells(c->kernel_width, column, c->stride)};
+    clip(row, c->stride, c->top, c->height, large_rows(c), &r.first_row, &r.image_row, &r.nrow);
+    clip(column, c->stride, c->left, c->width, pitch(c), &r.first_column, &r.image_column, &r.ncolumn);
+    return r;
+}
+
+static const void *at(const cn_kernels *kernels, const void *reals, size_t place)
+{
+    return (const char *)reals + place * kernels->real_size;
+}
+
+static void *at_in(const cn_kernels *kernels, void *reals, size_t place)
+{
+    return (char *)reals + place * kernels->real_size;
+}
+
+static const void *bias_of(const cn_kernels *kernels, const void *bias, size_t channel)
+{
+    return bias ? at(kernels, bias, channel) : NULL;
+}
+
+/* ---- Spreading ----------------------------------------------------------------------------------------- */
+
+void cn_convolution_spread_large(const cn_convolution *c, const cn_kernels *kernels, const void *image,
+                                 void *spread)
+{
+    for (size_t row = 0; row < c->stride; row++)
+        for (size_t column = 0; column < c->stride; column++) {
+            remainder r = remainder_of(c, row, column);
+            size_t plane = row * c->stride + column;
+            for (size_t channel = 0; channel < c->channels; channel++)
+                kernels->place(&(cn_placement){
+                    .rows = r.nrow,
+                    .columns = r.ncolumn,
+                    .from =
+                        at(kernels, image, (channel * c->height + r.image_row) * c->width + r.image_column),
+                    .from_row = c->stride * c->width,
+                    .from_column = c->stride,
+                    .to = at_in(kernels, spread,
+                                (channel * square(c->stride) + plane) * large_plane(c) +
+                                    r.first_row * pitch(c) + r.first_column),
+                    .to_row = pitch(c),
+                    .to_column = 1});
+        }
+}
+
+void cn_convolution_spread_small(const cn_convolution *c, const cn_kernels *kernels, const void *image,
+                                 void *spread)
+{
+    for (size_t channel = 0; channel < c->small_channels; channel++)
+        kernels->place(
+            &(cn_placement){.rows = c->small_height,
+                            .columns = c->small_width,
+                            .from = at(kernels, image, channel * c->small_height * c->small_width),
+                            .from_row = c->small_width,
+                            .from_column = 1,
+                            .to = at_in(kernels, spread, channel * small_plane(c) + small_start(c)),
+                            .to_row = pitch(c),
+                            .to_column = 1});
+}
+
+/* ---- Passes -------------------------------------------------------------------------------------------- */
+
+static size_t kernel_size(const cn_convolution *c)
+{
+    return c->kernel_height * c->kernel_width;
+}
+
+void cn_convolution_down(const cn_convolution *c, const cn_kernels *kernels, const void *weight,
+                         const void *bias, const void *large, void *scratch, void *image)
+{
+    for (size_t row = 0; row < c->stride; row++)
+        for (size_t column = 0; column < c->stride; column++) {
+            remainder r = remainder_of(c, row, column);
+            size_t plane = row * c->stride + column;
+            if (plane > 0 && (!r.kernel_rows || !r.kernel_columns))
+                continue;
+            kernels->correlate(
+                &(cn_correlation){.out = c->small_channels,
+                                  .in = c->channels,
+                                  .count = small_positions(c),
+                                  .rows = r.kernel_rows,
+                                  .columns = r.kernel_columns,
+                                  .x = at(kernels, large, plane * large_plane(c)),
+                                  .x_plane = square(c->stride) * large_plane(c),
+                                  .x_row = (ptrdiff_t)pitch(c),
+                                  .x_column = 1,
+                                  .weight = at(kernels, weight, row * c->kernel_width + column),
+                                  .weight_out = c->channels * kernel_size(c),
+                                  .weight_in = kernel_size(c),
+                                  .weight_row = c->stride * c->kernel_width,
+                                  .weight_column = c->stride,
+                                  .accumulate = plane > 0,
+                                  .y = scratch,
+                                  .y_plane = down_plane(c)});
+        }
+    for (size_t channel = 0; channel < c->small_channels; channel++)
+        kernels->place(
+            &(cn_placement){.rows = c->small_height,
+                            .columns = c->small_width,
+                            .from = at(kernels, scratch, channel * down_plane(c)),
+                            .from_row = pitch(c),
+                            .from_column = 1,
+                            .to = at_in(kernels, image, channel * c->small_height * c->small_width),
+                            .to_row = c->small_width,
+                            .to_column = 1,
+                            .add = bias_of(kernels, bias, channel)});
+}
+
+/* What the remainder's planes, in scratch, give to the larger image. */
+static void place_large(const cn_convolution *c, const cn_kernels *kernels, const remainder *r,
+                        const void *bias, const void *scratch, void *image)
+{
+    for (size_t channel = 0; channel < c->channels; channel++)
+        kernels->place(&(cn_placement){
+            .rows = r->nrow,
+            .columns = r->ncolumn,
+            .from = at(kernels, scratch, channel * up_plane(c) + r->first_row * pitch(c) + r->first_column),
+            .from_row = pitch(c),
+            .from_column = 1,
+            .to = at_in(kernels, image, (channel * c->height + r->image_row) * c->width + r->image_column),
+            .to_row = c->stride * c->width,
+            .to_column = c->stride,
+            .add = bias_of(kernels, bias, channel)});
+}
+
+/* Where the windows, not padded, stop before the image does, its last rows and columns are met by none. */
+static bool meets_all(const cn_convolution *c)
+{
+    return large_rows(c) * c->stride >= c->top + c->height && pitch(c) * c->stride >= c->left + c->width;
+}
+
+void cn_convolution_up(const cn_convolution *c, const cn_kernels *kernels, const void *weight,
+                       const void *bias, const void *small, void *scratch, void *image)
+{
+    if (!meets_all(c))
+        memset(image, 0, c->channels * c->height * c->width * kernels->real_size);
+    for (size_t row = 0; row < c->stride; row++)
+        for (size_t column = 0; column < c->stride; column++) {
+            remainder r = remainder_of(c, row, column);
+            kernels->correlate(
+                &(cn_correlation){.out = c->channels,
+                                  .in = c->small_channels,
+                                  .count = large_plane(c),
+                                  .rows = r.kernel_rows,
+                                  .columns = r.kernel_columns,
+                                  .x = at(kernels, small, small_start(c)),
+                                  .x_plane = small_plane(c),
+                                  .x_row = -(ptrdiff_t)pitch(c),
+                                  .x_column = -1,
+                                  .weight = at(kernels, weight, row * c->kernel_width + column),
+                                  .weight_out = kernel_size(c),
+                                  .weight_in = c->channels * kernel_size(c),
+                                  .weight_row = c->stride * c->kernel_width,
+                                  .weight_column = c->stride,
+                                  .y = scratch,
+                                  .y_plane = up_plane(c)});
+            place_large(c, kernels, &r, bias, scratch, image);
+        }
+}
+
+/* Where weight number `place` of one smaller channel meets the larger image: the offset to a position. */
+static size_t large_offset(const cn_convolution *c, size_t place)
+{
+    size_t channel = place / kernel_size(c), row = place % kernel_size(c) / c->kernel_width,
+           column = place % c->kernel_width;
+    size_t plane = row % c->stride * c->stride + column % c->stride;
+    return (channel * square(c->stride) + plane) * large_plane(c) + row / c->stride * pitch(c) +
+           column / c->stride;
+}
+
+void cn_convolution_gradient(const cn_convolution *c, const cn_kernels *kernels, size_t rows,
+                             const void *large, const void *small, size_t row_stride, size_t first,
+                             size_t count, bool accumulate, void *reals)
+{
+    enum { AT_A_TIME = 12 };
+    size_t of_channel = c->channels * kernel_size(c), terms;
+    for (size_t done = 0; done < count; done += terms) {
+        size_t offsets[AT_A_TIME], channel = (first + done) / of_channel, place = (first + done) % of_channel;
+        for (terms = 0; terms < AT_A_TIME && done + terms < count && place + terms < of_channel; terms++)
+            offsets[terms] = large_offset(c, place + terms);
+        kernels->correlation_sums(
+            &(cn_correlation_sums){.rows = rows,
+                                   .count = small_positions(c),
+                                   .x = large,
+                                   .z = at(kernels, small, channel * small_plane(c) + small_start(c)),
+                                   .x_row = row_stride,
+                                   .z_row = row_stride,
+                                   .nterm = terms,
+                                   .offsets = offsets,
+                                   .accumulate = accumulate,
+                                   .sums = at_in(kernels, reals, done)});
+    }
+}

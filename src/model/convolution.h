@@ -1,0 +1,55 @@
+/* A convolution and its gradient, between a larger image and a smaller one: what conv, deconv and their
+ * primitives share. (As everywhere in the field it is a correlation: the kernel is not turned round.)
+ *
+ *     down   small[o][h][w] = sum over c, a, b of weight[o][c][a][b] large[c][h stride + a - top][w stride + b
+ *            - left], what lies outside of the image being 0
+ *     up     the gradient of that: large[c] from small[o]; a transposed convolution
+ *
+ * weight is (out, in, height, width) in the file as in memory, out counting the smaller image's channels.
+ *
+ * The larger image is spread into stride x stride planes a channel, one for each remainder of row and column,
+ * so that all that a step of the window meets lies side by side; the smaller one into planes with room for the
+ * window all around. Both have the same pitch: a row of the smaller image and the window's reach. So one
+ * position p serves both, and each pass is one long correlation (math/planes.h). See Dumoulin, Visin: A guide
+ * to convolution arithmetic for deep learning, 2016.
+ */
+#ifndef CN_MODEL_CONVOLUTION_H
+#define CN_MODEL_CONVOLUTION_H
+
+#include "math/kernels.h"
+
+typedef struct cn_convolution {
+    size_t channels, height, width;                   /* of the larger image */
+    size_t small_channels, small_height, small_width; /* of the smaller */
+    size_t kernel_height, kernel_width, stride;
+    size_t top, left; /* rows and columns of zeros before the larger image */
+} cn_convolution;
+
+/* TensorFlow's `same`: the smaller extent is ceil(extent / stride), and so much is before the image. */
+size_t cn_same_extent(size_t extent, size_t stride);
+size_t cn_same_before(size_t extent, size_t kernel, size_t stride);
+
+/* Reals of the images when spread, and of the scratch that `down` and `up` need. */
+size_t cn_convolution_large(const cn_convolution *convolution);
+size_t cn_convolution_small(const cn_convolution *convolution);
+size_t cn_convolution_scratch(const cn_convolution *convolution);
+
+/* One image, channel after channel, to its spread planes, whose room must be 0 and stays so. */
+void cn_convolution_spread_large(const cn_convolution *convolution, const cn_kernels *kernels,
+                                 const void *image, void *spread);
+void cn_convolution_spread_small(const cn_convolution *convolution, const cn_kernels *kernels,
+                                 const void *image, void *spread);
+
+/* From the one's spread planes to the other image. bias: a real for each channel of that image, or NULL. */
+void cn_convolution_down(const cn_convolution *convolution, const cn_kernels *kernels, const void *weight,
+                         const void *bias, const void *large, void *scratch, void *image);
+void cn_convolution_up(const cn_convolution *convolution, const cn_kernels *kernels, const void *weight,
+                       const void *bias, const void *small, void *scratch, void *image);
+
+/* reals[0..count) (+)= the gradient of weights [first, first + count): over so many rows, each with both
+ * images spread, one of the two holding slopes. */
+void cn_convolution_gradient(const cn_convolution *convolution, const cn_kernels *kernels, size_t rows,
+                             const void *large, const void *small, size_t row_stride, size_t first,
+                             size_t count, bool accumulate, void *reals);
+
+#endif

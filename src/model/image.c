@@ -1,0 +1,81 @@
+#include "model/image.h"
+
+#include "model/convolution.h"
+
+bool cn_image_in_planes(cinch_shape shape)
+{
+    return shape.rank == 3 && shape.sizes[2] > 1;
+}
+
+static size_t pixels_of(cinch_shape shape)
+{
+    return shape.sizes[0] * shape.sizes[1];
+}
+
+void cn_image_split(const cn_kernels *kernels, cinch_shape shape, const void *pixels, void *planes)
+{
+    size_t channels = shape.sizes[2];
+    for (size_t c = 0; c < channels; c++)
+        kernels->place(&(cn_placement){.rows = 1,
+                                       .columns = pixels_of(shape),
+                                       .from = (const char *)pixels + c * kernels->real_size,
+                                       .from_column = channels,
+                                       .to = (char *)planes + c * pixels_of(shape) * kernels->real_size,
+                                       .to_column = 1});
+}
+
+void cn_image_join(const cn_kernels *kernels, cinch_shape shape, const void *planes, void *pixels)
+{
+    size_t channels = shape.sizes[2];
+    for (size_t c = 0; c < channels; c++)
+        kernels->place(
+            &(cn_placement){.rows = 1,
+                            .columns = pixels_of(shape),
+                            .from = (const char *)planes + c * pixels_of(shape) * kernels->real_size,
+                            .from_column = 1,
+                            .to = (char *)pixels + c * kernels->real_size,
+                            .to_column = channels});
+}
+
+cinch_status cn_image_check(const cn_node *node, cinch_error *error)
+{
+    cn_text shape = {0};
+    if (node->input.rank == 3)
+        return CINCH_OK;
+    cn_shape_print(node->input, &shape);
+    cn_fail(error, CINCH_USAGE,
+            "it takes images, height x width x channels, and gets %s (see --input 28x28x1, and the layer "
+            "reshape)",
+            shape.chars ? shape.chars : "");
+    cn_text_clear(&shape);
+    return CINCH_USAGE;
+}
+
+cinch_shape cn_image_pooled(cinch_shape large, size_t size)
+{
+    return (cinch_shape){.rank = 3,
+                         .sizes = {cn_same_extent(large.sizes[0], size), cn_same_extent(large.sizes[1], size),
+                                   large.sizes[2]}};
+}
+
+cn_pooling cn_image_pooling(cinch_shape large, size_t size)
+{
+    cinch_shape small = cn_image_pooled(large, size);
+    return (cn_pooling){.planes = large.sizes[2],
+                        .size = size,
+                        .top = cn_same_before(large.sizes[0], size, size),
+                        .left = cn_same_before(large.sizes[1], size, size),
+                        .height = large.sizes[0],
+                        .width = large.sizes[1],
+                        .small_height = small.sizes[0],
+                        .small_width = small.sizes[1]};
+}
+
+cinch_status cn_image_mirror_pool(const cn_node *node, size_t size, cn_text *spec, cinch_error *error)
+{
+    if (node->input.sizes[0] % size || node->input.sizes[1] % size)
+        return cn_fail(error, CINCH_USAGE, "%zu does not divide %zux%zu: it has no mirror", size,
+                       node->input.sizes[0], node->input.sizes[1]);
+    cn_text_add(spec, "upsample %zu", size);
+    return CINCH_OK;
+}

@@ -1,0 +1,26 @@
+/* Images of several channels: pixel after pixel (H, W, C) in data and results, plane after plane (C, H, W)
+ * inside the engine; and the windows that pools part them into. */
+#ifndef CN_MODEL_IMAGE_H
+#define CN_MODEL_IMAGE_H
+
+#include "model/layer.h"
+
+/* Whether rows of this shape lie otherwise inside the engine than outside. */
+bool cn_image_in_planes(cinch_shape shape);
+
+/* One row from the one order to the other; the arrays do not overlap. */
+void cn_image_split(const cn_kernels *kernels, cinch_shape shape, const void *pixels, void *planes);
+void cn_image_join(const cn_kernels *kernels, cinch_shape shape, const void *planes, void *pixels);
+
+/* Refuses a node whose input is no image, height x width x channels. */
+cinch_status cn_image_check(const cn_node *node, cinch_error *error);
+
+/* Windows of size x size over images of this shape, at the edges cut as TensorFlow's `same` does; and the
+ * shape of their cells. */
+cn_pooling cn_image_pooling(cinch_shape large, size_t size);
+cinch_shape cn_image_pooled(cinch_shape large, size_t size);
+
+/* The mirror of such a pool: its cells repeated; refused where windows are cut. */
+cinch_status cn_image_mirror_pool(const cn_node *node, size_t size, cn_text *spec, cinch_error *error);
+
+#endif
