@@ -285,6 +285,36 @@ static void test_exact_columns(void **state)
     cinch_data_free(data);
 }
 
+/* Images of two channels, which lie otherwise inside the engine: what is named is the value of the row. */
+static void test_image_values(void **state)
+{
+    (void)state;
+    enum { IMAGES = 40, VALUES = 4 * 3 * 2 };
+    static unsigned char rows[IMAGES][VALUES];
+    static float codes[IMAGES][7];
+    for (size_t r = 0; r < IMAGES; r++)
+        for (size_t f = 0; f < VALUES; f++)
+            rows[r][f] = (unsigned char)(r * (f + 5) * 37 % 251);
+    cinch_error error = {0};
+    cinch_data *data = cinch_data_new(CINCH_U8, (cinch_shape){4, {IMAGES, 4, 3, 2}}, rows, &error);
+    cinch_recipe *recipe = new_recipe("concrete 7", "1", "1", "1");
+    cinch_recipe_set(recipe, "decoder", "dense 24", &error);
+    cinch_trainer *trainer = cinch_trainer_new(recipe, data, &error);
+    if (!trainer || cinch_trainer_run(trainer, NULL, NULL, &error))
+        fail_msg("%s", error.message);
+    cinch_model *model = cinch_trainer_model(trainer, &error);
+    cinch_runner *runner = cinch_runner_new(model, 1, &error);
+    assert_int_equal(cinch_runner_encode(runner, data, 0, IMAGES, codes[0], &error), CINCH_OK);
+    for (size_t r = 0; r < IMAGES; r++)
+        for (size_t i = 0; i < 7; i++)
+            assert_true(codes[r][i] == (float)(rows[r][cinch_model_chosen(model, i)] * (1.0 / 255)));
+    cinch_runner_free(runner);
+    cinch_model_free(model);
+    cinch_trainer_free(trainer);
+    cinch_recipe_free(recipe);
+    cinch_data_free(data);
+}
+
 static void test_threads(void **state)
 {
     (void)state;
@@ -440,6 +470,7 @@ int main(void)
         cmocka_unit_test(test_draws),
         cmocka_unit_test(test_informative_columns),
         cmocka_unit_test(test_exact_columns),
+        cmocka_unit_test(test_image_values),
         cmocka_unit_test(test_threads),
         cmocka_unit_test(test_names_and_duplicates),
         cmocka_unit_test(test_other_epochs),

@@ -26,6 +26,30 @@ for layer in 1 3 4; do
         cat hand-$layer.said)"
 done
 
+# The same of images, whose pool goes with the layer after it, and of tied weights.
+small=(--epochs 3 --batch 16 --seed 4)
+image=(--train table.csv --input 2x6x1 "${small[@]}")
+train images "${image[@]}" --encoder 'conv 4 3x3 relu | maxpool 2 | conv 2 3x3 tanh | dense 3' --pretrain greedy
+train image-0 "${image[@]}" --encoder 'conv 4 3x3 relu'
+"$CINCH" encode image-0 table.csv -o codes-0.npy
+train image-2 --train codes-0.npy --scale none "${small[@]}" --encoder 'maxpool 2 | conv 2 3x3 tanh' \
+    --decoder 'mirror relu'
+"$CINCH" encode image-2 codes-0.npy -o codes-2.npy
+train image-3 --train codes-2.npy --scale none "${small[@]}" --encoder 'dense 3' --decoder 'mirror tanh'
+for layer in 0 2 3; do
+    judge "stage encoder.$layer of images" "$([ "$(losses image-$layer | wc -l)" = 4 ] || cat image-$layer.said
+        diff <(stage_losses images $layer) <(losses image-$layer) 2>&1)"
+done
+train tied --train table.csv "${small[@]}" --encoder 'dense 8 tanh | dense 3' --decoder 'tied sigmoid linear' \
+    --pretrain greedy
+train tied-0 --train table.csv "${small[@]}" --encoder 'dense 8 tanh' --decoder 'tied linear'
+"$CINCH" encode tied-0 table.csv -o codes-0.npy
+train tied-1 --train codes-0.npy --scale none "${small[@]}" --encoder 'dense 3' --decoder 'tied sigmoid'
+for layer in 0 1; do
+    judge "stage encoder.$layer of tied weights" "$([ "$(losses tied-$layer | wc -l)" = 4 ] || cat tied-$layer.said
+        diff <(stage_losses tied $layer) <(losses tied-$layer) 2>&1)"
+done
+
 # Threads.
 for threads in 1 3; do
     train threads-$threads --train table.csv --encoder 'dense 8 tanh | dense 3' --pretrain greedy --threads $threads \
