@@ -35,6 +35,7 @@ struct run {
     int lock;
     size_t every;           /* checkpoint every so many epochs; 0: auto */
     double next_checkpoint; /* clock time, for auto */
+    bool stopped;           /* the callback asked for it */
     cinch_status failed;    /* what writing a checkpoint came to, with its message in error */
     cinch_error *error;
 };
@@ -339,7 +340,8 @@ static bool watch(const cinch_progress *progress, void *user)
         cn_stage_print(&run->stages[run->stage], run->trainer->model, name);
         named.stage = name;
     }
-    return !run->options->callback || run->options->callback(&named, run->options->user);
+    run->stopped = run->options->callback && !run->options->callback(&named, run->options->user);
+    return !run->stopped;
 }
 
 /* The stage's rows and its trainer. */
@@ -435,6 +437,8 @@ static cinch_status train_stage(struct run *run, cinch_error *error)
         cn_stage_print(&run->stages[run->stage], run->trainer->model, name);
         cn_fail_prefix(error, "pretrain %s: ", name);
     }
+    if (!status && run->stopped) /* in the stage's last epoch, whose checkpoint is written */
+        status = cn_fail(error, CINCH_STOPPED, "stopped in the pretraining");
     if (status)
         return status;
     cinch_model *trained = cinch_trainer_model(run->layer, error);
