@@ -200,7 +200,7 @@ check-run: $(if $(T),tests,programs)
 
 recipes:
 	@scripts/deps build
-	$(AGAIN) all build/release/examples/components
+	$(AGAIN) all $(BUILD)/examples/components $(BUILD)/examples/choices
 	@scripts/recipes
 
 judges:

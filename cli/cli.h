@@ -167,6 +167,7 @@ typedef struct cn_progress {
     bool bar;         /* one is on the screen */
     double next_draw; /* clock time */
     size_t log_every;
+    char stage[64];  /* what is under way has a name: a stage of pretraining; else "" */
     bool any_passed; /* the newest epoch has no line: */
     size_t passed_epoch;
     cinch_epoch passed;

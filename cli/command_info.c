@@ -106,6 +106,25 @@ static void print_scaler(const char *scaler)
     putchar('\n');
 }
 
+/* The columns that a first layer has chosen, by name where the data had names. */
+static void print_chosen(const cinch_model *model)
+{
+    size_t count = cinch_model_nchosen(model);
+    if (count == 0)
+        return;
+    fputs("chosen columns:", stdout);
+    for (size_t i = 0; i < count; i++) {
+        size_t column = cinch_model_chosen(model, i);
+        const char *name = cinch_model_column(model, column);
+        fputs(i ? ", " : " ", stdout);
+        if (name)
+            cn_print_escaped(stdout, name);
+        else
+            printf("%zu", column);
+    }
+    putchar('\n');
+}
+
 static void print_model(const cinch_model *model)
 {
     size_t input = cn_shape_values(cinch_model_input(model)), code = cn_shape_values(cinch_model_code(model));
@@ -113,6 +132,7 @@ static void print_model(const cinch_model *model)
     print_layers(model);
     printf("parameters: %zu (%zu bytes)\n", total_parameters(model), total_parameters(model) * sizeof(float));
     printf("code: %zu of %zu (%.3g %%)\n", code, input, input ? 100 * (double)code / (double)input : 0);
+    print_chosen(model);
     if (scaler)
         print_scaler(scaler);
     if (history)
@@ -131,6 +151,20 @@ static void json_layers(cn_json *json, const cinch_model *model)
         cn_json_shape(json, "input", layer.input);
         cn_json_shape(json, "output", layer.output);
         cn_json_count(json, "params", layer.nparam);
+        cn_json_close(json, '}');
+    }
+    cn_json_close(json, ']');
+}
+
+static void json_chosen(cn_json *json, const cinch_model *model)
+{
+    cn_json_open(json, "chosen", '[');
+    for (size_t i = 0; i < cinch_model_nchosen(model); i++) {
+        size_t column = cinch_model_chosen(model, i);
+        cn_json_open(json, NULL, '{');
+        cn_json_count(json, "column", column);
+        if (cinch_model_column(model, column))
+            cn_json_text(json, "name", cinch_model_column(model, column));
         cn_json_close(json, '}');
     }
     cn_json_close(json, ']');
@@ -161,6 +195,8 @@ static void json_model(const cinch_model *model)
     cn_json_shape(&json, "input", cinch_model_input(model));
     cn_json_shape(&json, "code", cinch_model_code(model));
     json_layers(&json, model);
+    if (cinch_model_nchosen(model))
+        json_chosen(&json, model);
     if (scaler)
         cn_json_raw(&json, "scaler", scaler);
     if (history)
@@ -298,7 +334,8 @@ const cn_command cn_command_info = {
                 "cinch info flowers.csv\n"
                 "cinch info run --json\n",
     .description =
-        "Of a model (or a run folder): its layers, shapes and parameters, code, scaler, history's end.\n"
+        "Of a model (or a run folder): its layers, shapes and parameters, code, the columns that\n"
+        "`concrete` chose (counted from 0 where they have no names), scaler, history's end.\n"
         "Of data (a file, or a folder of PNG files): shape, type, range, sum, how many values are not "
         "finite.",
     .flags = flags,

@@ -91,8 +91,9 @@ static void draw_bar(cn_progress *progress, const cinch_progress *now)
 
     char left[32], rest[128];
     format_time(now->seconds_left, left, sizeof left);
-    snprintf(rest, sizeof rest, " %3.0f %%  epoch %zu  loss %.5g  %.0f rows/s  %s left", 100 * share,
-             now->epoch, now->loss, now->rows_per_second, left);
+    snprintf(rest, sizeof rest, " %s%s%3.0f %%  epoch %zu  loss %.5g  %.0f rows/s  %s left",
+             now->stage ? now->stage : "", now->stage ? " " : "", 100 * share, now->epoch, now->loss,
+             now->rows_per_second, left);
     size_t columns = terminal_columns(), taken = WIDTH + 3;
     int room = columns > taken ? (int)(columns - taken) : 0;
     fprintf(stderr, "\r%s[%s]%s%.*s\033[K", progress->colour ? "\033[32m" : "", bar,
@@ -106,7 +107,8 @@ static void print_epoch(cn_progress *progress, size_t number, const cinch_epoch 
 {
     progress->any_passed = false;
     cn_progress_end(progress);
-    fprintf(stderr, "epoch %zu  loss %.6g", number, epoch->train_loss);
+    fprintf(stderr, "%s%sepoch %zu  loss %.6g", progress->stage, *progress->stage ? "  " : "", number,
+            epoch->train_loss);
     if (epoch->train_reconstruction < epoch->train_loss || epoch->train_reconstruction > epoch->train_loss)
         fprintf(stderr, "  reconstruction %.6g", epoch->train_reconstruction);
     if (!isnan(epoch->validation_loss))
@@ -122,10 +124,21 @@ static void pass_over(cn_progress *progress, const cinch_progress *now)
     progress->any_passed = true;
 }
 
+/* A stage's last epoch has its line, too. */
+static void enter_stage(cn_progress *progress, const char *stage)
+{
+    if (strcmp(stage, progress->stage) == 0)
+        return;
+    if (progress->any_passed)
+        print_epoch(progress, progress->passed_epoch, &progress->passed);
+    snprintf(progress->stage, sizeof progress->stage, "%s", stage);
+}
+
 bool cn_progress_show(const cinch_progress *now, void *user)
 {
     cn_progress *progress = user;
     if (!progress->quiet) {
+        enter_stage(progress, now->stage ? now->stage : "");
         bool printed = now->ended && now->epoch % progress->log_every == 0;
         if (printed)
             print_epoch(progress, now->epoch, now->ended);

@@ -178,6 +178,13 @@ const cinch_recipe *cinch_model_recipe(const cinch_model *model);
 const char *cinch_model_scaler(const cinch_model *model);  /* JSON: kind, offset, scale */
 const char *cinch_model_history(const cinch_model *model); /* CSV, a line an epoch */
 
+/* Of a model whose first layer chooses columns of the row (`concrete`): how many choices there are, 0 for any
+ * other model; the column (feature) that choice index < nchosen has fallen on, maybe that of another one too;
+ * and a column's name, NULL where the data had none or it is not chosen. */
+size_t cinch_model_nchosen(const cinch_model *model);
+size_t cinch_model_chosen(const cinch_model *model, size_t index);
+const char *cinch_model_column(const cinch_model *model, size_t feature);
+
 void cinch_model_free(cinch_model *model);
 
 /* ---- Running a model ----------------------------------------------------------------------------------- */
@@ -229,6 +236,8 @@ typedef struct cinch_progress {
     double rows_per_second;   /* in this epoch */
     double seconds_left;      /* an estimate for the whole training */
     const cinch_epoch *ended; /* the epoch's figures where it just ended, else NULL */
+    const char
+        *stage; /* "encoder.0" while cinch_run pretrains that layer, else NULL; all else is of the stage */
 } cinch_progress;
 
 /* Called at each epoch's end and at most ten times a second between batches; false asks the training to stop
@@ -236,7 +245,7 @@ typedef struct cinch_progress {
 typedef bool cinch_callback(const cinch_progress *progress, void *user);
 
 /* Copies the recipe's settings; splits off validation and fits the scaler. The data must outlive the
- * trainer. */
+ * trainer. What `pretrain` asks for is cinch_run's to do: a trainer starts from `init` or `init_from`. */
 cinch_trainer *cinch_trainer_new(const cinch_recipe *recipe, const cinch_data *train, cinch_error *error);
 
 /* Trains to the recipe's last epoch; CINCH_STOPPED where the callback (may be NULL) asked for it. Going on is
@@ -282,7 +291,16 @@ typedef struct cinch_run_options {
 /* Trains as the recipe (NULL with resume) says and leaves model.safetensors, checkpoint.safetensors,
  * history.csv, recipe.ini and result.json in `folder`. Everything is read and checked before the first
  * file is written; a training that is stopped leaves a checkpoint. Locks the folder while it works.
- * options and result may be NULL. */
+ * options and result may be NULL.
+ *
+ * pretrain = greedy: before the whole is trained, each encoder layer with weights is by itself (the layers without
+ * weights before it with it, so noise acts), followed by its mirror, which ends in the activation of the decoder's
+ * layer that will start from it. Its rows are the codes that the layers before it, trained by then, give (noise and
+ * dropout off); loss mse, no penalties, all else as the recipe says, for `epochs` epochs; validation rows are the
+ * same ones, and `keep` and `patience` act. The encoder's layer and the decoder's then start from what they learned.
+ * A decoder that does not mirror the encoder is refused, and so is `init_from`. The stage of layer I leaves
+ * history-encoder.I.csv; the result's numbers are those of the whole's epochs. `resume` goes on in the middle of a
+ * stage, too. */
 cinch_status cinch_run(const cinch_recipe *recipe, const char *folder, const cinch_run_options *options,
                        cinch_result *result, cinch_error *error);
 

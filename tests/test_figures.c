@@ -23,6 +23,7 @@ enum { ROWS = 60, SIDE = 8, PIXELS = SIDE * SIDE };
 
 static char folder[] = "/tmp/cinch-figures-XXXXXX";
 static cinch_model *images_model, *noisy_model, *table_model;
+static cinch_model *choosing[2]; /* these begin with `concrete` */
 static cinch_data *images, *table;
 
 static const char *path_of(const char *name)
@@ -170,11 +171,11 @@ static void check_text_picture(const char *path, bool svg)
 /* Of the table, the images, or, where the spec asks for noise, the images by a model that has some. */
 static cinch_status draw(const char *spec, bool of_table, const char *name, cinch_error *error)
 {
-    cinch_figure_input input = {.model = of_table               ? table_model
-                                         : strstr(spec, "nois") ? noisy_model
-                                                                : images_model,
-                                .data = of_table ? table : images,
-                                .threads = 1};
+    const cinch_model *model = strncmp(spec, "mask", 4) == 0 ? choosing[of_table]
+                               : of_table                    ? table_model
+                               : strstr(spec, "nois")        ? noisy_model
+                                                             : images_model;
+    cinch_figure_input input = {.model = model, .data = of_table ? table : images, .threads = 1};
     return cinch_figure_draw(spec, &input, path_of(name), error);
 }
 
@@ -368,7 +369,9 @@ static void test_memory(void **state)
                                         "grid 2 noise=true",
                                         "histogram",
                                         "filters",
-                                        "net"};
+                                        "net",
+                                        "mask",
+                                        "mask as=strip"};
     for (size_t s = 0; s < sizeof specs / sizeof *specs; s++) {
         size_t place = 1, blocks = counted_memory.blocks;
         cinch_status status = CINCH_MEMORY;
@@ -468,6 +471,8 @@ static int set_up(void **state)
     images_model = train(images, "dense 6 relu", "0");
     noisy_model = train(images, "noise gaussian 0.2 | dense 6 relu", "0");
     table_model = train(table, "dense 5 tanh | dense 3", "0.2");
+    choosing[0] = train(images, "concrete 5", "0");
+    choosing[1] = train(table, "concrete 4 | dense 2", "0.2");
     return 0;
 }
 
@@ -477,6 +482,8 @@ static int tear_down(void **state)
     cinch_model_free(images_model);
     cinch_model_free(noisy_model);
     cinch_model_free(table_model);
+    cinch_model_free(choosing[0]);
+    cinch_model_free(choosing[1]);
     cinch_data_free(images);
     cinch_data_free(table);
     size_t held = counted_memory.blocks;

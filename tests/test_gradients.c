@@ -210,7 +210,8 @@ static void test_layers(void **state)
     for (const cn_layer *const *layer = cn_layers; *layer; layer++) {
         char encoder[256], room[128];
         snprintf(encoder, sizeof encoder, "conv 2 2x2 tanh | %s | dense 5 tanh", smooth(*layer, room));
-        check(encoder, "dense 6 tanh | dense 24", "mse", "none");
+        if (!(*layer)->first)
+            check(encoder, "dense 6 tanh | dense 24", "mse", "none");
         snprintf(encoder, sizeof encoder, "%s | dense 5 tanh", smooth(*layer, room));
         check(encoder, "dense 24", "mse", "none");
     }

@@ -213,6 +213,19 @@ static void test_functions_follow_the_library(void **state)
         }
 }
 
+/* Over the floats that it is for: positive, neither subnormal nor infinite. */
+static void test_log_follows_the_library(void **state)
+{
+    (void)state;
+    for (uint32_t bits = 0x00800000; bits < 0x7f800000; bits += 1499) {
+        float x = cn_bits_float(bits);
+        double ulps = float_ulps(CN_LOG(x), log((double)x));
+        if (!(ulps <= 2))
+            fail_msg("log(%a) = %a is %g ulp off", (double)x, (double)CN_LOG(x), ulps);
+    }
+    assert_true(CN_LOG(1.0f) == 0);
+}
+
 static void test_functions_end_well(void **state)
 {
     (void)state;
@@ -862,6 +875,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_functions_follow_the_library),
+        cmocka_unit_test(test_log_follows_the_library),
         cmocka_unit_test(test_functions_end_well),
         cmocka_unit_test(test_expressions_are_derivatives),
         cmocka_unit_test(test_activations),

@@ -512,7 +512,7 @@ void cn_recipe_help(cn_text *text)
 
 static const char *const scale_words[] = {"auto", "none", "unit", "minmax", "standard", NULL};
 static const char *const missing_words[] = {"refuse", "mean", NULL};
-static const char *const pretrain_words[] = {"none", NULL};
+static const char *const pretrain_words[] = {"none", "greedy", NULL};
 static const char *const keep_words[] = {"auto", "best", "last", NULL};
 
 /* clang-format off */
@@ -559,7 +559,7 @@ const cn_recipe_key cn_recipe_keys[CN_NKEY] = {
     [CN_INIT_FROM] = {"model", TEXT("init_from", "",
         "first weights from a safetensors file with every parameter"), FILE_NAME, NOT_IN_MODEL},
     [CN_PRETRAIN] = {"model", WORD("pretrain", pretrain_words, "none",
-        "training before the training"), NO_FILE, IN_MODEL},
+        "training before the training; greedy: each encoder layer and its mirror by themselves"), NO_FILE, IN_MODEL},
 
     [CN_LOSS] = {"train", TEXT("loss", "mse",
         "what is made small; see cinch help losses"), NO_FILE, IN_MODEL},

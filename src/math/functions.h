@@ -109,14 +109,10 @@ CN_INLINE float cn_expm1_float(float x)
     return x > 0 ? above : cn_expm1_negative_float(x);
 }
 
-/* log(1 + x) = k ln 2 + log(1 + f), 1 + f between sqrt(1/2) and sqrt(2) the mantissa of 1 + x; f comes from x
- * itself and so has all its digits. log(1 + f) = f - f^2/2 + f^3 q(f), relative error 6e-9 before rounding.
- * For x from above -1 to 2^100; more_k is added to k. 1.5 ulp. */
-CN_INLINE float cn_log1p_inside(float x, float more_k)
+/* log(1 + f) + n ln 2 for 1 + f between sqrt(1/2) and sqrt(2): log(1 + f) = f - f^2/2 + f^3 q(f), relative
+ * error 6e-9 before rounding. */
+CN_INLINE float cn_log_reduced(float f, float n)
 {
-    int32_t k = (int32_t)(cn_float_bits(1 + x) - 0x3f3504f3u) >> 23;
-    float scale = cn_power_of_two(-k), n = (float)k + more_k;
-    float f = cn_fused(x, scale, scale - 1);
     float square = f * f;
     float q0 = cn_fused(-2.500081604e-1f, f, 3.333331656e-1f);
     float q2 = cn_fused(-1.662434874e-1f, f, 2.000230275e-1f);
@@ -125,6 +121,22 @@ CN_INLINE float cn_log1p_inside(float x, float more_k)
     float q = cn_fused(cn_fused(q6, square, q4), square * square, cn_fused(q2, square, q0));
     float log = cn_fused(square, cn_fused(q, f, -0.5f), f);
     return cn_fused(n, 0.693359375f, cn_fused(n, -2.12194440e-4f, log));
+}
+
+/* For x above 0, neither infinite nor subnormal: x = 2^k (1 + f), f exact. 1.5 ulp. */
+CN_INLINE float cn_log_float(float x)
+{
+    int32_t k = (int32_t)(cn_float_bits(x) - 0x3f3504f3u) >> 23;
+    return cn_log_reduced(cn_bits_float(cn_float_bits(x) - ((uint32_t)k << 23)) - 1, (float)k);
+}
+
+/* log(1 + x) = k ln 2 + log(1 + f), 1 + f the mantissa of 1 + x; f comes from x itself and so has all its
+ * digits. For x from above -1 to 2^100; more_k is added to k. 1.5 ulp. */
+CN_INLINE float cn_log1p_inside(float x, float more_k)
+{
+    int32_t k = (int32_t)(cn_float_bits(1 + x) - 0x3f3504f3u) >> 23;
+    float scale = cn_power_of_two(-k);
+    return cn_log_reduced(cn_fused(x, scale, scale - 1), (float)k + more_k);
 }
 
 CN_INLINE float cn_log1p_unit_float(float x)
@@ -223,6 +235,7 @@ CN_INLINE double cn_max_double(double a, double b)
 #define CN_EXPM1(x)          CN_BY_TYPE(x, cn_expm1_float, expm1)(x)
 #define CN_EXP_NEGATIVE(x)   CN_BY_TYPE(x, cn_exp_negative_float, exp)(x) /* for x <= 0, sooner */
 #define CN_EXPM1_NEGATIVE(x) CN_BY_TYPE(x, cn_expm1_negative_float, expm1)(x)
+#define CN_LOG(x)            CN_BY_TYPE(x, cn_log_float, log)(x) /* for 0 < x, not subnormal */
 #define CN_LOG1P(x)          CN_BY_TYPE(x, cn_log1p_float, log1p)(x)
 #define CN_LOG1P_UNIT(x)     CN_BY_TYPE(x, cn_log1p_unit_float, log1p)(x) /* for 0 <= x <= 1, sooner */
 #define CN_TANH(x)           CN_BY_TYPE(x, cn_tanh_float, tanh)(x)

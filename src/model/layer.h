@@ -92,6 +92,8 @@ typedef struct cn_tile {
 
 typedef struct cn_layer {
     cn_part part;
+    bool first;     /* works on the row itself: stands first in the encoder, and nowhere else */
+    bool by_epochs; /* acts by the share of the epochs that are done: of more epochs it is another training */
 
     /* It is y = ACT(W x + b), its parameters W and b in this order, and keeps W x + b where it keeps
      * anything: what can be tied, and what a penalty may take apart. */
@@ -140,6 +142,9 @@ typedef struct cn_layer {
     /* `gradient` is asked for whole parameters and a few rows at a time, as soon as they have gone back
      * (train/blocks.h), rather than for tiles of them and the whole batch. */
     bool by_rows;
+
+    /* The place in its input that value `index` of its output is at inference; NULL: it picks none. */
+    size_t (*column)(const cn_node *node, const cn_parameter *parameters, size_t index);
 
     /* Appends what it is at inference. `parameters` are the model's. */
     void (*lower)(const cn_node *node, const cn_parameter *parameters, cn_program *program);

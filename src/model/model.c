@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "model/decoder.h"
+#include "model/image.h"
 
 /* ---- The row's shape ----------------------------------------------------------------------------------- */
 
@@ -54,8 +55,14 @@ static cinch_status add_nodes(cinch_model *model, cn_pipeline *pipeline, bool de
         if (!(specs[model->nnode] = cn_text_take(&text, error)))
             return CINCH_MEMORY;
         model->nnode++;
+        cinch_status status = CINCH_OK;
+        if (node->layer->first && node->place)
+            status =
+                cn_fail(error, CINCH_USAGE,
+                        "it chooses among the row's own columns: first in the encoder is its only place");
+        if (!status)
+            status = node->layer->shape(node, error);
         size_t size;
-        cinch_status status = node->layer->shape(node, error);
         if (!status && (!cn_shape_count(node->output, &size) || size > UINT32_MAX))
             status = cn_fail(error, CINCH_USAGE, "its output is too large");
         if (status) {
@@ -230,6 +237,14 @@ cinch_model *cn_model_new(const cinch_recipe *recipe, cinch_shape row, size_t mo
     return model;
 }
 
+static void clear_columns(cinch_model *model)
+{
+    for (size_t i = 0; model->columns && i < cn_shape_size(model->input); i++)
+        cn_free(model->columns[i]);
+    cn_free(model->columns);
+    model->columns = NULL;
+}
+
 void cinch_model_free(cinch_model *model)
 {
     if (!model)
@@ -248,6 +263,7 @@ void cinch_model_free(cinch_model *model)
     cn_scaler_clear(&model->scaler);
     cn_free(model->scaler_json);
     cn_free(model->history);
+    clear_columns(model);
     cinch_recipe_free(model->recipe);
     cn_free(model);
 }
@@ -277,6 +293,28 @@ cinch_status cn_model_set_history(cinch_model *model, const char *history, cinch
     return CINCH_OK;
 }
 
+cinch_status cn_model_name_column(cinch_model *model, size_t column, const char *name, cinch_error *error)
+{
+    if (!model->columns &&
+        !(model->columns = cn_new(cn_shape_size(model->input), sizeof *model->columns, error)))
+        return CINCH_MEMORY;
+    char *copy = cn_copy_text(name, error);
+    if (!copy)
+        return CINCH_MEMORY;
+    cn_free(model->columns[column]);
+    model->columns[column] = copy;
+    return CINCH_OK;
+}
+
+cinch_status cn_model_name_columns(cinch_model *model, char *const *names, cinch_error *error)
+{
+    cinch_status status = CINCH_OK;
+    for (size_t i = 0; names && i < cn_shape_size(model->input) && !status; i++)
+        if (names[i])
+            status = cn_model_name_column(model, i, names[i], error);
+    return status;
+}
+
 cinch_model *cn_model_copy(const cinch_model *model, cinch_error *error)
 {
     cinch_model *copy = cn_model_new(model->recipe, model->input, SIZE_MAX, error);
@@ -289,7 +327,8 @@ cinch_model *cn_model_copy(const cinch_model *model, cinch_error *error)
     if ((model->scaler_json &&
          (cn_scaler_parse(&scaler, model->scaler_json, cn_shape_size(model->input), error) ||
           cn_model_set_scaler(copy, &scaler, error))) ||
-        (model->history && cn_model_set_history(copy, model->history, error))) {
+        (model->history && cn_model_set_history(copy, model->history, error)) ||
+        cn_model_name_columns(copy, model->columns, error)) {
         cn_scaler_clear(&scaler);
         cinch_model_free(copy);
         return NULL;
@@ -371,4 +410,24 @@ const char *cinch_model_scaler(const cinch_model *model)
 const char *cinch_model_history(const cinch_model *model)
 {
     return model->history ? model->history : "";
+}
+
+size_t cinch_model_nchosen(const cinch_model *model)
+{
+    return model->nodes[0].layer->column ? cn_shape_size(model->nodes[0].output) : 0;
+}
+
+size_t cinch_model_chosen(const cinch_model *model, size_t index)
+{
+    const cinch_shape shape = model->input;
+    size_t place = model->nodes[0].layer->column(&model->nodes[0], model->parameters, index);
+    if (!cn_image_in_planes(shape))
+        return place;
+    size_t plane = shape.sizes[0] * shape.sizes[1];
+    return place % plane * shape.sizes[2] + place / plane;
+}
+
+const char *cinch_model_column(const cinch_model *model, size_t feature)
+{
+    return model->columns ? model->columns[feature] : NULL;
 }

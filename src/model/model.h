@@ -20,6 +20,9 @@ struct cinch_model {
     cn_scaler scaler;
     char *scaler_json;
     char *history; /* CSV, without the seconds */
+    char *
+        *columns; /* names of the input's columns, [values of a row], NULL where one is not known; NULL: none
+                     * is. Only where the first layer picks columns; a file has the names of those picked. */
 };
 
 /* The net that the recipe describes, for rows of this shape (rank 0: as its `input` says); every parameter
@@ -37,14 +40,19 @@ cinch_model *cn_model_copy(const cinch_model *model, cinch_error *error);
 cinch_status cn_model_set_scaler(cinch_model *model, cn_scaler *scaler, cinch_error *error);
 cinch_status cn_model_set_history(cinch_model *model, const char *history, cinch_error *error);
 
+cinch_status cn_model_name_column(cinch_model *model, size_t column, const char *name, cinch_error *error);
+/* Those of names[values of a row] that are there; NULL: none. */
+cinch_status cn_model_name_columns(cinch_model *model, char *const *names, cinch_error *error);
+
 /* The tensors and metadata of the model's file; a checkpoint adds its own after them. The arrays are the
  * caller's (cn_free), what they point to is the model's; `recipe` receives a text that the entries point
- * into (cn_free). */
+ * into, as into `keys` (cn_free). */
 typedef struct cn_model_file {
     cn_tensor *tensors;
     cn_entry *entries;
     size_t ntensor, nentry;
     char *recipe;
+    char (*keys)[40]; /* of the columns' names */
 } cn_model_file;
 
 cinch_status cn_model_file_new(const cinch_model *model, size_t more_tensors, size_t more_entries,
@@ -52,7 +60,7 @@ cinch_status cn_model_file_new(const cinch_model *model, size_t more_tensors, si
 void cn_model_file_clear(cn_model_file *file);
 
 /* A model out of a parsed safetensors file (which stays the caller's). A checkpoint is one too: tensors
- * under the names "optimizer." and "best." are passed over. */
+ * under the names "optimizer.", "best." and "pretrained." are passed over. */
 cinch_model *cn_model_read(const cn_safetensors *file, const char *source, cinch_error *error);
 
 /* Copies every parameter's values from tensors named prefix + name, each of which must be there with its

@@ -1,4 +1,5 @@
 /* Models as files: safetensors with the recipe, the scaler and the history in the metadata. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -8,12 +9,40 @@ static const char version[] = "1";
 
 /* ---- Writing ------------------------------------------------------------------------------------------- */
 
+enum { COLUMN_KEY_ROOM = 40 };
+
+static void print_column_key(size_t column, char key[COLUMN_KEY_ROOM])
+{
+    snprintf(key, COLUMN_KEY_ROOM, "column.%zu", column);
+}
+
+/* The names of the columns that a first layer has chosen, as entries "column.J", each once. */
+static cinch_status add_columns(const cinch_model *model, cn_model_file *file, cinch_error *error)
+{
+    size_t count = model->columns ? cinch_model_nchosen(model) : 0, features = cn_shape_size(model->input);
+    bool *chosen = cn_new(features, sizeof *chosen, error);
+    if (!chosen || !(file->keys = cn_new(count, sizeof *file->keys, error))) {
+        cn_free(chosen);
+        return CINCH_MEMORY;
+    }
+    for (size_t i = 0; i < count; i++)
+        chosen[cinch_model_chosen(model, i)] = true;
+    for (size_t j = 0, n = 0; j < features; j++) {
+        if (!chosen[j] || !model->columns[j])
+            continue;
+        print_column_key(j, file->keys[n]);
+        file->entries[file->nentry++] = (cn_entry){file->keys[n++], model->columns[j]};
+    }
+    cn_free(chosen);
+    return CINCH_OK;
+}
+
 cinch_status cn_model_file_new(const cinch_model *model, size_t more_tensors, size_t more_entries,
                                cn_model_file *file, cinch_error *error)
 {
     *file = (cn_model_file){.recipe = cn_recipe_print(model->recipe, true, error)};
     file->tensors = cn_new(model->nparameter + more_tensors, sizeof *file->tensors, error);
-    file->entries = cn_new(4 + more_entries, sizeof *file->entries, error);
+    file->entries = cn_new(4 + cinch_model_nchosen(model) + more_entries, sizeof *file->entries, error);
     if (!file->recipe || !file->tensors || !file->entries) {
         cn_model_file_clear(file);
         return CINCH_MEMORY;
@@ -29,7 +58,10 @@ cinch_status cn_model_file_new(const cinch_model *model, size_t more_tensors, si
     file->entries[file->nentry++] = (cn_entry){"recipe", file->recipe};
     file->entries[file->nentry++] = (cn_entry){"scaler", cinch_model_scaler(model)};
     file->entries[file->nentry++] = (cn_entry){"history", cinch_model_history(model)};
-    return CINCH_OK;
+    cinch_status status = add_columns(model, file, error);
+    if (status)
+        cn_model_file_clear(file);
+    return status;
 }
 
 void cn_model_file_clear(cn_model_file *file)
@@ -37,6 +69,7 @@ void cn_model_file_clear(cn_model_file *file)
     cn_free(file->tensors);
     cn_free(file->entries);
     cn_free(file->recipe);
+    cn_free(file->keys);
     *file = (cn_model_file){0};
 }
 
@@ -99,10 +132,11 @@ cinch_status cn_model_take(cinch_model *model, const cn_safetensors *file, const
 static cinch_status refuse_strangers(const cinch_model *model, const cn_safetensors *file, const char *source,
                                      cinch_error *error)
 {
+    static const char *const own[] = {"optimizer.", "best.", "pretrained."};
     size_t extra = 0;
     for (size_t i = 0; i < file->ntensor; i++)
-        extra +=
-            !strncmp(file->tensors[i].name, "optimizer.", 10) || !strncmp(file->tensors[i].name, "best.", 5);
+        for (size_t j = 0; j < sizeof own / sizeof *own; j++)
+            extra += !strncmp(file->tensors[i].name, own[j], strlen(own[j]));
     if (model->nparameter + extra != file->ntensor)
         return cn_fail(error, CINCH_BAD_INPUT, "%s: it has tensors that its recipe does not name", source);
     return CINCH_OK;
@@ -132,6 +166,20 @@ static cinch_status set_metadata(cinch_model *model, const char *scaler_json, co
     return status ? status : cn_model_set_history(model, history, error);
 }
 
+static cinch_status read_columns(cinch_model *model, const cn_safetensors *file, cinch_error *error)
+{
+    cinch_status status = CINCH_OK;
+    for (size_t i = 0; i < cinch_model_nchosen(model) && !status; i++) {
+        char key[COLUMN_KEY_ROOM];
+        size_t column = cinch_model_chosen(model, i);
+        print_column_key(column, key);
+        const char *name = cn_safetensors_metadata(file, key);
+        if (name)
+            status = cn_model_name_column(model, column, name, error);
+    }
+    return status;
+}
+
 cinch_model *cn_model_read(const cn_safetensors *file, const char *source, cinch_error *error)
 {
     const char *format, *recipe_text, *scaler, *history;
@@ -157,7 +205,7 @@ cinch_model *cn_model_read(const cn_safetensors *file, const char *source, cinch
         return NULL;
     }
     if (cn_model_take(model, file, "", source, error) || refuse_strangers(model, file, source, error) ||
-        set_metadata(model, scaler, history, source, error)) {
+        set_metadata(model, scaler, history, source, error) || read_columns(model, file, error)) {
         cinch_model_free(model);
         return NULL;
     }

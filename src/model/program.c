@@ -8,6 +8,7 @@ void cn_program_add(cn_program *program, cn_primitive primitive)
         size_t room = program->room ? 2 * program->room : 16;
         cn_primitive *grown = cn_resize(program->primitives, room, sizeof *grown, NULL);
         if (!grown) {
+            cn_free(primitive.columns);
             program->failed = true;
             return;
         }
@@ -19,6 +20,8 @@ void cn_program_add(cn_program *program, cn_primitive primitive)
 
 void cn_program_clear(cn_program *program)
 {
+    for (size_t i = 0; i < program->count; i++)
+        cn_free(program->primitives[i].columns);
     cn_free(program->primitives);
     *program = (cn_program){0};
 }

@@ -33,7 +33,8 @@ typedef enum cn_primitive_kind {
     CN_MAXPOOL,        /* the large planes of `pooling` to its small ones */
     CN_AVGPOOL,        /* the same, the mean of what lies inside */
     CN_RESIZE,         /* the small planes of `pooling` to its large ones, nearest */
-    CN_RESHAPE         /* the same values in another shape */
+    CN_RESHAPE,        /* the same values in another shape */
+    CN_GATHER          /* y[i] = x[columns[i]] */
 } cn_primitive_kind;
 
 typedef struct cn_primitive {
@@ -45,6 +46,7 @@ typedef struct cn_primitive {
     cn_convolution convolution;
     cn_pooling pooling;
     bool transposed;
+    size_t *columns; /* [output values], the program's */
 } cn_primitive;
 
 typedef struct cn_program {
@@ -53,6 +55,7 @@ typedef struct cn_program {
     bool failed; /* an allocation failed: asked once, at the end */
 } cn_program;
 
+/* Takes columns over. */
 void cn_program_add(cn_program *program, cn_primitive primitive);
 void cn_program_clear(cn_program *program);
 

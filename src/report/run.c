@@ -10,24 +10,32 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "report/figure.h"
-#include "train/trainer.h"
+#include "train/pretrain.h"
 
-/* What a run writes; the figures come with their own names. */
-static const char *const file_names[] = {"recipe.ini",  "checkpoint.safetensors", "history.csv",
-                                         "result.json", "model.safetensors",      NULL};
+/* What a run writes; the figures come with their own names, a pretrained layer's history with the layer's. */
+static const char *const file_names[] = {"recipe.ini", "checkpoint.safetensors", "history.csv", "result.json",
+                                         "model.safetensors"};
 
-enum { CHECKPOINT_SECONDS = 30, ENCODED_AT_A_TIME = 4096 };
+enum { CHECKPOINT_SECONDS = 30, ENCODED_AT_A_TIME = 4096, NFILE = sizeof file_names / sizeof *file_names };
+enum { HISTORY_ROOM = CN_STAGE_ROOM + sizeof "history-.csv" };
 
 struct run {
     const cinch_run_options *options;
     const char *folder;
     cinch_recipe *recipe;
     cinch_data *train, *test; /* test may be NULL */
-    cinch_trainer *trainer;
+    cinch_trainer *trainer;   /* of the whole net */
+    cn_stage *stages;         /* of its pretraining */
+    size_t nstage, stage;     /* the one under way: nstage when the whole is trained */
+    cinch_trainer *layer;     /* the stage's, NULL before and after */
+    float *codes;             /* the values of its rows, */
+    cinch_data *coded;        /* and these as data */
+    char **names;             /* the files that the run writes, NULL-terminated, each owned */
     cn_pipeline figures;
     int lock;
     size_t every;           /* checkpoint every so many epochs; 0: auto */
     double next_checkpoint; /* clock time, for auto */
+    bool stopped;           /* the callback asked for it */
     cinch_status failed;    /* what writing a checkpoint came to, with its message in error */
     cinch_error *error;
 };
@@ -118,6 +126,27 @@ static cinch_status check_test(const struct run *run, cinch_error *error)
     return status ? status : cn_check_targets(&trainer->objective, trainer->model, run->test, 0, rows, error);
 }
 
+static void print_stage_history(const struct run *run, size_t stage, char name[HISTORY_ROOM])
+{
+    char layer[CN_STAGE_ROOM];
+    cn_stage_print(&run->stages[stage], run->trainer->model, layer);
+    snprintf(name, HISTORY_ROOM, "history-%s.csv", layer);
+}
+
+static cinch_status name_files(struct run *run, cinch_error *error)
+{
+    if (!(run->names = cn_new(NFILE + run->nstage + 1, sizeof *run->names, error)))
+        return CINCH_MEMORY;
+    for (size_t i = 0; i < NFILE + run->nstage; i++) {
+        char name[HISTORY_ROOM];
+        if (i >= NFILE)
+            print_stage_history(run, i - NFILE, name);
+        if (!(run->names[i] = cn_copy_text(i < NFILE ? file_names[i] : name, error)))
+            return CINCH_MEMORY;
+    }
+    return CINCH_OK;
+}
+
 /* A run must not write over what it reads. */
 static cinch_status keep_input(const struct run *run, cn_key key, cinch_error *error)
 {
@@ -125,7 +154,7 @@ static cinch_status keep_input(const struct run *run, cn_key key, cinch_error *e
         return CINCH_OK;
     char *input = cn_recipe_path(run->recipe, key, error);
     cinch_status status = input ? CINCH_OK : CINCH_IO;
-    for (const char *const *name = file_names; *name && !status; name++) {
+    for (char **name = run->names; *name && !status; name++) {
         char *output = cn_path_join(run->folder, *name, error);
         if (!output)
             status = CINCH_MEMORY;
@@ -149,19 +178,36 @@ static cinch_status keep_inputs(const struct run *run, cinch_error *error)
     return status;
 }
 
+/* The stages that `pretrain` asks for. */
+static cinch_status plan_stages(struct run *run, cinch_error *error)
+{
+    if (!cn_recipe_value(run->recipe, CN_PRETRAIN).word)
+        return CINCH_OK;
+    return cn_recipe_blame(run->recipe, CN_PRETRAIN,
+                           cn_stages_new(run->trainer->model, run->recipe, &run->stages, &run->nstage, error),
+                           error);
+}
+
 static cinch_status read_all(struct run *run, cinch_error *error)
 {
     if (!*cn_recipe_text(run->recipe, CN_TRAIN))
         return cn_recipe_blame(run->recipe, CN_TRAIN,
                                cn_fail(error, CINCH_USAGE, "no training data: name a file with --train"),
                                error);
-    cinch_status status = keep_inputs(run, error);
-    if (status || (status = read_data(run, CN_TRAIN, &run->train, error)) ||
-        (status = read_data(run, CN_TEST, &run->test, error)))
+    if (cn_recipe_value(run->recipe, CN_PRETRAIN).word && *cn_recipe_text(run->recipe, CN_INIT_FROM))
+        return cn_recipe_blame(
+            run->recipe, CN_PRETRAIN,
+            cn_fail(error, CINCH_USAGE,
+                    "greedy: the first weights come from it or from init_from; give one of "
+                    "the two"),
+            error);
+    cinch_status status = read_data(run, CN_TRAIN, &run->train, error);
+    if (status || (status = read_data(run, CN_TEST, &run->test, error)))
         return status;
     run->trainer = cinch_trainer_new(run->recipe, run->train, error);
     status = run->trainer ? check_test(run, error) : CINCH_FAILED;
-    if (status)
+    if (status || (status = plan_stages(run, error)) || (status = name_files(run, error)) ||
+        (status = keep_inputs(run, error)))
         return status;
     return cn_figures_parse(cn_recipe_text(run->recipe, CN_FIGURES), run->trainer->model, &run->figures,
                             error);
@@ -178,14 +224,26 @@ static cinch_status write_text(const struct run *run, const char *name, char *te
     return status;
 }
 
+/* The trainer under way: the stage's or the whole's. */
+static cinch_trainer *under_way(const struct run *run)
+{
+    return run->stage < run->nstage ? run->layer : run->trainer;
+}
+
 static cinch_status write_checkpoint(struct run *run, cinch_error *error)
 {
     char *path = cn_path_join(run->folder, "checkpoint.safetensors", error);
-    cinch_status status = path ? cinch_trainer_save(run->trainer, path, error) : CINCH_MEMORY;
+    char history[HISTORY_ROOM] = "history.csv";
+    cinch_status status = CINCH_MEMORY;
+    if (path && run->stage < run->nstage) {
+        print_stage_history(run, run->stage, history);
+        status = cn_stage_save(&run->stages[run->stage], run->trainer->model, run->layer, path, error);
+    } else if (path) {
+        status = cinch_trainer_save(run->trainer, path, error);
+    }
     cn_free(path);
     run->next_checkpoint = now() + CHECKPOINT_SECONDS;
-    return status ? status
-                  : write_text(run, "history.csv", cn_trainer_history(run->trainer, true, error), error);
+    return status ? status : write_text(run, history, cn_trainer_history(under_way(run), true, error), error);
 }
 
 static void add_number(cn_text *json, const char *key, double value)
@@ -223,6 +281,27 @@ static cinch_status remove_checkpoint(const struct run *run, cinch_error *error)
     return status;
 }
 
+/* An earlier run's histories of stages that this one does not have. */
+static void remove_old_histories(const struct run *run)
+{
+    static const char head[] = "history-encoder.", tail[] = ".csv";
+    char **names = NULL;
+    size_t count = 0;
+    if (cn_folder_list(run->folder, &names, &count, NULL))
+        return;
+    for (size_t i = 0; i < count; i++) {
+        size_t length = strlen(names[i]);
+        if (length < strlen(head) + strlen(tail) || strncmp(names[i], head, strlen(head)) ||
+            strcmp(names[i] + length - strlen(tail), tail))
+            continue;
+        char *path = cn_path_join(run->folder, names[i], NULL);
+        if (path)
+            cn_file_remove(path, NULL);
+        cn_free(path);
+    }
+    cn_free(names);
+}
+
 /* The folder is made and locked; the recipe and a first checkpoint are there, so that a run killed at any
  * moment can go on. */
 static cinch_status open_folder(struct run *run, cinch_error *error)
@@ -230,20 +309,26 @@ static cinch_status open_folder(struct run *run, cinch_error *error)
     cinch_status status = cn_folder_make(run->folder, error);
     if (status || (run->lock < 0 && (status = cn_folder_lock(run->folder, &run->lock, error))))
         return status;
-    cn_folder_sweep(run->folder, file_names);
+    cn_folder_sweep(run->folder, (const char *const *)run->names);
     /* An earlier run's checkpoint would not go with the new recipe; killed without one a run begins anew. */
     if (!run->options->resume && (status = remove_checkpoint(run, error)))
         return status;
     if ((status = write_text(run, "recipe.ini", cn_recipe_print(run->recipe, false, error), error)))
         return status;
-    return run->options->resume ? CINCH_OK : write_checkpoint(run, error);
+    if (run->options->resume)
+        return CINCH_OK;
+    remove_old_histories(run);
+    if (run->nstage &&
+        (status = write_text(run, "history.csv", cn_trainer_history(run->trainer, true, error), error)))
+        return status;
+    return write_checkpoint(run, error);
 }
 
 /* ---- Training ------------------------------------------------------------------------------------------ */
 
 static bool wants_checkpoint(const struct run *run)
 {
-    return run->every ? run->trainer->epoch % run->every == 0 : now() >= run->next_checkpoint;
+    return run->every ? under_way(run)->epoch % run->every == 0 : now() >= run->next_checkpoint;
 }
 
 static bool watch(const cinch_progress *progress, void *user)
@@ -251,7 +336,58 @@ static bool watch(const cinch_progress *progress, void *user)
     struct run *run = user;
     if (progress->ended && wants_checkpoint(run) && (run->failed = write_checkpoint(run, run->error)))
         return false;
-    return !run->options->callback || run->options->callback(progress, run->options->user);
+    char name[CN_STAGE_ROOM];
+    cinch_progress named = *progress;
+    if (run->stage < run->nstage) {
+        cn_stage_print(&run->stages[run->stage], run->trainer->model, name);
+        named.stage = name;
+    }
+    run->stopped = run->options->callback && !run->options->callback(&named, run->options->user);
+    return !run->stopped;
+}
+
+/* The stage's rows and its trainer. */
+static cinch_status begin_stage(struct run *run, cinch_error *error)
+{
+    const cn_stage *stage = &run->stages[run->stage];
+    const cinch_model *whole = run->trainer->model;
+    const cinch_data *rows = run->train;
+    size_t count = run->trainer->rows + run->trainer->validation_rows;
+    if (stage->first) {
+        cinch_shape shape = whole->nodes[stage->first].input;
+        memmove(shape.sizes + 1, shape.sizes, shape.rank * sizeof *shape.sizes);
+        shape.sizes[0] = count;
+        shape.rank++;
+        run->codes =
+            cn_stage_codes(stage, whole, run->train, count, cn_threads_count(run->trainer->threads), error);
+        run->coded = run->codes ? cinch_data_view(CINCH_F32, shape, run->codes, error) : NULL;
+        if (!(rows = run->coded))
+            return CINCH_FAILED;
+    }
+    cinch_recipe *recipe = cn_stage_recipe(stage, whole, run->recipe, error);
+    run->layer = recipe ? cinch_trainer_new(recipe, rows, error) : NULL;
+    cinch_recipe_free(recipe);
+    return run->layer ? CINCH_OK : CINCH_FAILED;
+}
+
+static void end_stage(struct run *run)
+{
+    cinch_trainer_free(run->layer);
+    cinch_data_free(run->coded);
+    cn_free(run->codes);
+    run->layer = NULL;
+    run->coded = NULL;
+    run->codes = NULL;
+}
+
+static cinch_status restore_from(struct run *run, const char *path, cinch_error *error)
+{
+    cinch_status status = CINCH_OK;
+    if (run->nstage)
+        status = cn_stages_restore(run->stages, run->nstage, run->trainer->model, path, &run->stage, error);
+    if (!status && run->stage < run->nstage)
+        status = begin_stage(run, error);
+    return status ? status : cinch_trainer_restore(under_way(run), path, error);
 }
 
 static cinch_status restore(struct run *run, cinch_error *error)
@@ -259,16 +395,17 @@ static cinch_status restore(struct run *run, cinch_error *error)
     char *path = cn_path_join(run->folder, "checkpoint.safetensors", error);
     cinch_status status = CINCH_MEMORY;
     if (path)
-        status = cn_file_is_missing(path) ? CINCH_OK : cinch_trainer_restore(run->trainer, path, error);
+        status = cn_file_is_missing(path) ? CINCH_OK : restore_from(run, path, error);
     if (path && cn_file_is_missing(path))
         note(run, "no checkpoint yet: starting at the first epoch");
     cn_free(path);
     return status;
 }
 
-static cinch_status train(struct run *run, cinch_error *error)
+/* Carries the trainer under way to its end. */
+static cinch_status train_one(struct run *run, cinch_error *error)
 {
-    cinch_status status = cinch_trainer_run(run->trainer, watch, run, error);
+    cinch_status status = cinch_trainer_run(under_way(run), watch, run, error);
     if (run->failed)
         return run->failed;
     if (status == CINCH_STOPPED) {
@@ -279,6 +416,55 @@ static cinch_status train(struct run *run, cinch_error *error)
         return written ? written : status;
     }
     return status ? status : write_checkpoint(run, error);
+}
+
+static void say_stage(const struct run *run)
+{
+    const cinch_model *alone = run->layer->model;
+    char name[CN_STAGE_ROOM], encoder[200] = "", decoder[200] = "";
+    cn_stage_print(&run->stages[run->stage], run->trainer->model, name);
+    snprintf(encoder, sizeof encoder, "%s", cn_recipe_text(alone->recipe, CN_ENCODER));
+    snprintf(decoder, sizeof decoder, "%s", cn_recipe_text(alone->recipe, CN_DECODER));
+    note(run, "pretrain %s: %s, decoder %s", name, encoder, decoder);
+}
+
+/* A stage to its end, its weights into the whole, and what comes next made ready: a run killed after this does not
+ * come back to the stage. */
+static cinch_status train_stage(struct run *run, cinch_error *error)
+{
+    say_stage(run);
+    cinch_status status = train_one(run, error);
+    if (status == CINCH_DIVERGED) {
+        char name[CN_STAGE_ROOM];
+        cn_stage_print(&run->stages[run->stage], run->trainer->model, name);
+        cn_fail_prefix(error, "pretrain %s: ", name);
+    }
+    if (!status && run->stopped) /* in the stage's last epoch, whose checkpoint is written */
+        status = cn_fail(error, CINCH_STOPPED, "stopped in the pretraining");
+    if (status)
+        return status;
+    cinch_model *trained = cinch_trainer_model(run->layer, error);
+    if (!trained)
+        return CINCH_MEMORY;
+    cn_stage_take(&run->stages[run->stage], trained, run->trainer->model);
+    cinch_model_free(trained);
+    end_stage(run);
+    if (++run->stage < run->nstage)
+        status = begin_stage(run, error);
+    else
+        cn_weights_load(run->trainer->weights, run->trainer->model);
+    return status ? status : write_checkpoint(run, error);
+}
+
+static cinch_status train(struct run *run, cinch_error *error)
+{
+    bool pretrained = run->stage < run->nstage;
+    cinch_status status = CINCH_OK;
+    while (run->stage < run->nstage && !status)
+        status = train_stage(run, error);
+    if (!status && pretrained)
+        note(run, "pretrained: now the whole");
+    return status ? status : train_one(run, error);
 }
 
 /* ---- Results ------------------------------------------------------------------------------------------- */
@@ -328,6 +514,25 @@ static cinch_status warn_of_dead_codes(const struct run *run, const cinch_model 
     cn_free(alive);
     cinch_runner_free(runner);
     return status;
+}
+
+/* Says how many of the choices of a first layer that chooses columns have fallen on one that another has too. */
+static cinch_status report_duplicates(const struct run *run, const cinch_model *model, cinch_error *error)
+{
+    size_t count = cinch_model_nchosen(model), distinct = 0;
+    bool *chosen = cn_new(cn_shape_size(model->input), sizeof *chosen, error);
+    if (!chosen)
+        return CINCH_MEMORY;
+    for (size_t i = 0; i < count; i++) {
+        size_t column = cinch_model_chosen(model, i);
+        distinct += !chosen[column];
+        chosen[column] = true;
+    }
+    cn_free(chosen);
+    if (distinct < count)
+        note(run, "warning: the %zu choices have fallen on %zu columns: %zu on one that another has too",
+             count, distinct, count - distinct);
+    return CINCH_OK;
 }
 
 /* By the weights that it started from too, for figures of them. */
@@ -390,6 +595,7 @@ static cinch_status finish(struct run *run, cinch_result *result, cinch_error *e
     char *path = cn_path_join(run->folder, "model.safetensors", error);
     cinch_status status = model && path ? test_model(run, model, result, error) : CINCH_MEMORY;
     if (!status && !(status = warn_of_dead_codes(run, model, error)) &&
+        !(status = report_duplicates(run, model, error)) &&
         !(status = write_text(run, "result.json", result_json(result, error), error)) &&
         !(status = draw_figures(run, model, error)))
         status = cinch_model_save(model, path, error);
@@ -402,7 +608,7 @@ static cinch_status finish(struct run *run, cinch_result *result, cinch_error *e
 static cinch_status look_at_end(struct run *run, cinch_result *result, bool *rests, cinch_error *error)
 {
     *rests = false;
-    if (!cn_trainer_finished(run->trainer))
+    if (!cn_trainer_finished(under_way(run)) || run->stage < run->nstage)
         return CINCH_OK;
     cinch_model *model = cinch_trainer_model(run->trainer, error);
     char *path = cn_path_join(run->folder, "model.safetensors", error);
@@ -426,6 +632,8 @@ static cinch_status go(struct run *run, cinch_result *result, cinch_error *error
 {
     bool rests;
     cinch_status status = run->options->resume ? restore(run, error) : CINCH_OK;
+    if (!status && run->stage < run->nstage && !run->layer)
+        status = begin_stage(run, error);
     if (!status)
         status = look_at_end(run, result, &rests, error);
     if (status || rests)
@@ -467,6 +675,11 @@ cinch_status cinch_run(const cinch_recipe *recipe, const char *folder, const cin
     /* A call that gave no object said why in error. */
     status = status && error->status ? error->status : status;
     cn_pipeline_clear(&run.figures);
+    end_stage(&run);
+    for (char **name = run.names; name && *name; name++)
+        cn_free(*name);
+    cn_free(run.names);
+    cn_free(run.stages);
     cinch_trainer_free(run.trainer);
     cinch_data_free(run.train);
     cinch_data_free(run.test);

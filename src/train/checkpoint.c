@@ -124,18 +124,29 @@ static cinch_status add_positions(const cinch_trainer *trainer, cn_model_file *f
     return add_entry(file, scrap, history_seconds, &text, error);
 }
 
-cinch_status cinch_trainer_save(const cinch_trainer *trainer, const char *path, cinch_error *error)
+static void add_more(cn_model_file *file, const cn_more *more)
+{
+    for (size_t i = 0; i < more->nentry; i++)
+        file->entries[file->nentry++] = more->entries[i];
+    for (size_t i = 0; i < more->ntensor; i++)
+        file->tensors[file->ntensor++] = more->tensors[i];
+}
+
+cinch_status cn_trainer_save(const cinch_trainer *trainer, const cn_more *more, const char *path,
+                             cinch_error *error)
 {
     const cn_weights *weights = trainer->weights;
-    size_t more = weights->count * (weights->nslot + (trainer->best != NULL));
+    size_t own = weights->count * (weights->nslot + (trainer->best != NULL));
     cinch_status status = CINCH_MEMORY;
     cn_model_file file = {0};
-    struct scrap scrap = {.list = cn_new(2 * more + NPOSITION + 1, sizeof *scrap.list, error)};
+    struct scrap scrap = {.list = cn_new(2 * own + NPOSITION + 1, sizeof *scrap.list, error)};
     cinch_model *model = cn_model_copy(trainer->model, error);
     char *history = cn_trainer_history(trainer, false, error);
     if (scrap.list && model && history && !(status = cn_model_set_history(model, history, error)) &&
-        !(status = cn_model_file_new(model, more, NPOSITION + 1, &file, error))) {
+        !(status =
+              cn_model_file_new(model, own + more->ntensor, NPOSITION + 1 + more->nentry, &file, error))) {
         cn_weights_store(weights, model);
+        add_more(&file, more);
         if (!(status = add_tensors(trainer, &file, &scrap, error)) &&
             !(status = add_positions(trainer, &file, &scrap, error)))
             status = cn_safetensors_write(path, file.entries, file.nentry, file.tensors, file.ntensor, error);
@@ -147,6 +158,11 @@ cinch_status cinch_trainer_save(const cinch_trainer *trainer, const char *path, 
     cn_model_file_clear(&file);
     cinch_model_free(model);
     return status;
+}
+
+cinch_status cinch_trainer_save(const cinch_trainer *trainer, const char *path, cinch_error *error)
+{
+    return cn_trainer_save(trainer, &(cn_more){0}, path, error);
 }
 
 /* ---- Reading ------------------------------------------------------------------------------------------- */
@@ -255,6 +271,29 @@ static cinch_status read_best(cinch_trainer *trainer, const cn_safetensors *file
     return status;
 }
 
+/* More epochs go on where they only add to those done: not where they change what these were. */
+static cinch_status same_epochs(const cinch_trainer *trainer, const cinch_model *saved, bool stage,
+                                cinch_error *error)
+{
+    size_t planned = cn_recipe_value(saved->recipe, CN_EPOCHS).count;
+    if (planned == trainer->epochs)
+        return CINCH_OK;
+    for (size_t i = 0; i < saved->nnode; i++)
+        if (saved->nodes[i].layer->by_epochs)
+            return cn_fail(
+                error, CINCH_USAGE,
+                "--epochs: %s acts by the share of the %zu planned epochs that are done; of another "
+                "number it is another training, to be begun anew",
+                saved->nodes[i].layer->part.name, planned);
+    if (stage || cn_recipe_value(saved->recipe, CN_PRETRAIN).word)
+        return cn_fail(
+            error, CINCH_USAGE,
+            "--epochs: each layer was pretrained for the %zu planned epochs; of another number it is "
+            "another training, to be begun anew, or after this one with --init-from its model",
+            planned);
+    return CINCH_OK;
+}
+
 /* The recipe but for its epochs, which a resumed training may change. */
 static cinch_status same_recipe(const cinch_trainer *trainer, const cinch_model *saved, const char *path,
                                 cinch_error *error)
@@ -281,8 +320,9 @@ static cinch_status same_recipe(const cinch_trainer *trainer, const cinch_model 
 static cinch_status restore(cinch_trainer *trainer, const cn_safetensors *file, const cinch_model *saved,
                             const char *path, cinch_error *error)
 {
-    cinch_status status = same_recipe(trainer, saved, path, error);
-    if (status)
+    bool stage = cn_safetensors_metadata(file, "stage") != NULL;
+    cinch_status status = same_epochs(trainer, saved, stage, error);
+    if (status || (status = same_recipe(trainer, saved, path, error)))
         return status;
     const char *seconds = cn_safetensors_metadata(file, history_seconds);
     cinch_trainer there = *trainer;

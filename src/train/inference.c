@@ -19,6 +19,7 @@ typedef struct operation {
     float *vector; /* a bias or a factor of each feature (channel), padded to CN_PANEL; NULL: none */
     cn_activation activation;
     float factor;
+    size_t *columns;     /* of CN_GATHER: [out] */
     const float *weight; /* of a convolution: the model's */
     cn_convolution convolution;
     cn_pooling pooling;
@@ -76,6 +77,14 @@ static cinch_status plan_product(const cn_inference *inference, operation *plann
     return CINCH_OK;
 }
 
+static cinch_status plan_gather(operation *planned, const cn_primitive *primitive, cinch_error *error)
+{
+    if (!(planned->columns = cn_new(planned->out, sizeof *planned->columns, error)))
+        return CINCH_MEMORY;
+    memcpy(planned->columns, primitive->columns, planned->out * sizeof *planned->columns);
+    return CINCH_OK;
+}
+
 static cinch_status plan_convolution(const cn_inference *inference, operation *planned,
                                      const cn_primitive *primitive, cinch_error *error)
 {
@@ -124,6 +133,8 @@ static cinch_status plan_primitive(cn_inference *inference, const cn_primitive *
                                .pooling = primitive->pooling};
     if (primitive->kind == CN_MATMUL)
         return plan_product(inference, planned, primitive, error);
+    if (primitive->kind == CN_GATHER)
+        return plan_gather(planned, primitive, error);
     if (primitive->kind == CN_CONV || primitive->kind == CN_CONV_TRANSPOSE)
         return plan_convolution(inference, planned, primitive, error);
     planned->plane = primitive->parameter ? planned->out / primitive->parameter->count : 1;
@@ -187,6 +198,7 @@ void cn_inference_free(cn_inference *inference)
     for (size_t i = 0; i < inference->noperation; i++) {
         cn_free(inference->operations[i].matrix.panels);
         cn_free(inference->operations[i].vector);
+        cn_free(inference->operations[i].columns);
         cn_free(inference->operations[i].room);
     }
     cn_free(inference->operations);
@@ -226,6 +238,13 @@ static void add(const operation *planned, size_t rows, size_t stride, const floa
     for (size_t r = 0; r < rows; r++)
         for (size_t j = 0; j < planned->out; j++)
             y[r * stride + j] = x[r * stride + j] + planned->vector[j / planned->plane];
+}
+
+static void gather(const operation *planned, size_t rows, size_t stride, const float *x, float *y)
+{
+    for (size_t r = 0; r < rows; r++)
+        for (size_t j = 0; j < planned->out; j++)
+            y[r * stride + j] = x[r * stride + planned->columns[j]];
 }
 
 static void convolve(const cn_inference *inference, const operation *planned, size_t thread, size_t rows,
@@ -287,6 +306,9 @@ static void run_operation(const cn_inference *inference, const operation *planne
         break;
     case CN_ACTIVATE:
         inference->kernels->activate(planned->activation, rows, planned->out, stride, x, y);
+        break;
+    case CN_GATHER:
+        gather(planned, rows, stride, x, y);
         break;
     case CN_CONV:
     case CN_CONV_TRANSPOSE:

@@ -62,6 +62,9 @@ static cinch_status make_model(cinch_trainer *trainer, cinch_error *error)
     if (status)
         return status;
 
+    if (cinch_model_nchosen(trainer->model) &&
+        (status = cn_model_name_columns(trainer->model, trainer->data->array.columns, error)))
+        return status;
     bool mean = cn_recipe_value(trainer->recipe, CN_MISSING).word == CN_MISSING_MEAN;
     size_t all = trainer->rows + trainer->validation_rows;
     cn_scaler scaler = {0};

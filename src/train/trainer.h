@@ -53,6 +53,17 @@ bool cn_trainer_finished(const cinch_trainer *trainer);
 /* Room for the history of so many epochs. */
 cinch_status cn_trainer_reserve(cinch_trainer *trainer, size_t nepoch, cinch_error *error);
 
+/* What a checkpoint holds for others beside the trainer's own, all of it the caller's. */
+typedef struct cn_more {
+    const cn_entry *entries;
+    size_t nentry;
+    const cn_tensor *tensors;
+    size_t ntensor;
+} cn_more;
+
+cinch_status cn_trainer_save(const cinch_trainer *trainer, const cn_more *more, const char *path,
+                             cinch_error *error);
+
 /* The history as CSV, with or without its seconds. */
 char *cn_trainer_history(const cinch_trainer *trainer, bool seconds, cinch_error *error);
 
