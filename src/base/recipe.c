@@ -533,7 +533,7 @@ const cn_recipe_key cn_recipe_keys[CN_NKEY] = {
     [CN_TEST] = {"data", TEXT("test", "",
         "rows for the test loss, in the same way"), FILE_NAME, NOT_IN_MODEL},
     [CN_COLUMNS] = {"data", TEXT("columns", "",
-        "columns to take: names, indices, ranges 0-3"), NO_FILE, IN_MODEL},
+        "columns to take: names (in quotes where they have a comma), indices, ranges 0-3"), NO_FILE, IN_MODEL},
     [CN_LABEL] = {"data", TEXT("label", "",
         "each row's class: a column or a file"), FILE_NAME, IN_MODEL},
     [CN_ARRAY] = {"data", TEXT("array", "",
