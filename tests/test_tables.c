@@ -123,12 +123,21 @@ static cinch_data *new_rows(void)
     return data;
 }
 
+/* Whether the spec's layer can only be the first. */
+static bool goes_first(const char *spec)
+{
+    for (const cn_layer *const *layer = cn_layers; *layer; layer++)
+        if ((*layer)->first && !strncmp((*layer)->part.name, spec, strlen((*layer)->part.name)))
+            return true;
+    return false;
+}
+
 static cinch_recipe *new_recipe(const char *layer, const char *optimizer, const char *epochs)
 {
     cinch_recipe *recipe = cinch_recipe_new(NULL);
     assert_non_null(recipe);
     char encoder[256];
-    snprintf(encoder, sizeof encoder, "conv 2 2x2 tanh | %s | dense 3", layer);
+    snprintf(encoder, sizeof encoder, "%s%s | dense 3", goes_first(layer) ? "" : "conv 2 2x2 tanh | ", layer);
     set(recipe, "encoder", encoder);
     set(recipe, "decoder", "dense 6 silu | dense 24 sigmoid");
     set(recipe, "optimizer", optimizer);
