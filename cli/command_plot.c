@@ -72,7 +72,7 @@ static const cn_flag flags[] = {
 const cn_command cn_command_plot = {
     .name = "plot",
     .usage = "FIGURE MODEL [DATA] -o FILE",
-    .summary = "draws a figure: compare, grid, loss, filters, latent, histogram, net",
+    .summary = "draws a figure: compare, grid, debug, loss, filters, latent, histogram, net",
     .description =
         "  cinch plot loss run -o loss.png\n"
         "  cinch plot \"compare n=10 rows=input,reconstruction,code\" run digits.idx.gz -o digits.svg\n"

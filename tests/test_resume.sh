@@ -3,7 +3,7 @@
 # left alone by what is refused.
 . "$(dirname "$0")/common.sh"
 make_table 1500 > table.csv
-net=(--encoder 'dropout 0.1 | dense 48 relu | dense 4 tanh' --decoder 'dense 48 relu | dense 12' --seed 3)
+net=(--encoder 'noise gaussian 0.1 | dropout 0.1 | dense 48 relu | dense 4 tanh' --decoder 'dense 48 relu | dense 12' --seed 3)
 recipe=(--train table.csv "${net[@]}" --validation 0.1 --batch 32)
 
 # The whole run, of epochs enough to take a second on this machine.

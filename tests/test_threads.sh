@@ -45,6 +45,10 @@ same_on_threads "variational, bce, validation" --train "$data/bytes.npy" --epoch
     --encoder 'dense 33 relu | variational 17' --decoder 'mirror sigmoid' --validation 0.2 \
     --optimizer 'adam lr=0.003' --penalty 'activity_l1 0.001'
 
+same_on_threads "noise of each kind" --train table.csv --epochs 6 --batch 50 --validation 0.2 --seed 3 \
+    --encoder 'noise gaussian 0.3 | dense 70 relu | noise mask 0.2 | dense 5 tanh | noise saltpepper 0.1' \
+    --decoder 'dense 70 relu | dense 12'
+
 # The threads that the environment or the machine gives.
 common="--train table.csv --epochs 3 --seed 9"
 train plain $common --encoder 'dropout 0.5 | dense 5 relu'

@@ -100,6 +100,8 @@ static cinch_status read_data(const struct run *run, cn_key key, cinch_data **da
         return CINCH_IO;
     *data = cinch_data_load(path, run->recipe, error);
     cn_free(path);
+    if (*data && strcmp(cn_recipe_text(run->recipe, key), "donut") == 0)
+        note(run, "%s = donut: %s", cn_recipe_keys[key].option.name, (*data)->source);
     return *data ? CINCH_OK : CINCH_BAD_INPUT;
 }
 

@@ -22,6 +22,12 @@ typedef struct cn_evaluation {
 cn_evaluation cn_evaluate(cn_evaluator *evaluator, const cinch_data *data, size_t first, size_t count,
                           uint64_t seed, bool noise);
 
+/* What the same rows become with noise and dropout at work: `results` [count][features], and in `noisy`
+ * (NULL: not wanted) the rows as the layers that only corrupt leave them at the encoder's very beginning;
+ * both in the data's units. The draws are those of cn_evaluate. */
+void cn_evaluate_noisy(cn_evaluator *evaluator, const cinch_data *data, size_t first, size_t count,
+                       uint64_t seed, float *noisy, float *results);
+
 /* Of the last evaluation: each row's loss summed over its features, and its penalties. */
 const double *cn_evaluator_values(const cn_evaluator *evaluator);
 const double *cn_evaluator_penalties(const cn_evaluator *evaluator);

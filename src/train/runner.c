@@ -176,7 +176,7 @@ cinch_status cinch_runner_reconstruct(cinch_runner *runner, const cinch_data *da
     return run_task(runner, RECONSTRUCT, data, first, nrow, rows, error);
 }
 
-/* ---- Scores -------------------------------------------------------------------------------------------- */
+/* ---- With the training's own layers: scores and noise -------------------------------------------------- */
 
 static cinch_status prepare_scores(cinch_runner *runner, cinch_error *error)
 {
@@ -210,6 +210,22 @@ static double score_of(const cinch_runner *runner, size_t row)
     double loss = cn_evaluator_values(runner->evaluator)[row];
     double penalty = cn_evaluator_penalties(runner->evaluator)[row];
     return runner->objective.penalties.count ? loss + penalty * features : loss / features;
+}
+
+cinch_status cinch_runner_reconstruct_noisy(cinch_runner *runner, const cinch_data *data, size_t first,
+                                            size_t nrow, float *noisy, float *rows, cinch_error *error)
+{
+    size_t features = cn_shape_size(runner->model->input);
+    uint64_t seed = cn_recipe_value(runner->model->recipe, CN_SEED).count;
+    cinch_status status = check_rows(runner, data, first, nrow, features, false, error);
+    if (status || (status = prepare_scores(runner, error)))
+        return status;
+    for (size_t done = 0; done < nrow; done += SCORED_AT_A_TIME) {
+        size_t count = nrow - done < SCORED_AT_A_TIME ? nrow - done : SCORED_AT_A_TIME;
+        cn_evaluate_noisy(runner->evaluator, data, first + done, count, seed,
+                          noisy ? noisy + done * features : NULL, rows + done * features);
+    }
+    return CINCH_OK;
 }
 
 cinch_status cinch_runner_score(cinch_runner *runner, const cinch_data *data, size_t first, size_t nrow,
