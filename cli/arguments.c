@@ -195,8 +195,9 @@ cinch_status cn_flag_count(const cn_arguments *arguments, const char *name, uint
     errno = 0;
     unsigned long long count = text[0] >= '0' && text[0] <= '9' ? strtoull(text, &end, 10) : 0;
     if (!end || *end != '\0' || errno || count < least || count > most)
-        return cn_cli_fail(error, CINCH_USAGE, "--%s: \"%s\" is not a whole number from %" PRIu64 " to %" PRIu64,
-                           name, text, least, most);
+        return cn_cli_fail(error, CINCH_USAGE,
+                           "--%s: \"%s\" is not a whole number from %" PRIu64 " to %" PRIu64, name, text,
+                           least, most);
     *value = count;
     return CINCH_OK;
 }

@@ -158,8 +158,8 @@ cinch_status cn_result_save(const cn_arguments *arguments, cinch_type type, cinc
 cinch_shape cn_result_row(const cinch_model *model, const cinch_data *data);
 
 /* Rows of this shape as cn_result_save does, or with --json in an object, or the place where they are. */
-cinch_status cn_result_report(const cn_arguments *arguments, size_t rows, cinch_shape one, const float *values,
-                              cinch_error *error);
+cinch_status cn_result_report(const cn_arguments *arguments, size_t rows, cinch_shape one,
+                              const float *values, cinch_error *error);
 
 /* MODEL DATA to OUT in pieces of rows, for encode, decode and reconstruct. */
 typedef cinch_status cn_rows_step(cinch_runner *runner, const cinch_data *data, size_t first, size_t nrow,

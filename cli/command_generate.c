@@ -26,9 +26,10 @@ static cinch_status check_line(const cn_arguments *arguments, cinch_error *error
 {
     bool whole = arguments->nword > 1 && cn_flag_given(arguments, "from") && cn_flag_given(arguments, "to");
     if (!whole)
-        return cn_cli_fail(error, CINCH_USAGE,
-                           "a line goes from one row of DATA to another: cinch generate MODEL DATA --from ROW "
-                           "--to ROW");
+        return cn_cli_fail(
+            error, CINCH_USAGE,
+            "a line goes from one row of DATA to another: cinch generate MODEL DATA --from ROW "
+            "--to ROW");
     return refuse_with(arguments, "seed", "--from", "nothing is drawn", error);
 }
 
@@ -202,13 +203,15 @@ const cn_command cn_command_generate = {
     .examples = "cinch generate digits -n 100 --seed 7 -o new.npy\n"
                 "cinch generate digits --grid 20 -o sheet.npy\n"
                 "cinch generate digits t10k-images-idx3-ubyte.gz --from 3 --to 8 -n 12\n",
-    .description =
-        "Writes the rows that the decoder makes of codes drawn from standard normal numbers, as float32 in the\n"
-        "units and the shape of the model's rows. The encoder must end in a variational layer.\n\n"
-        "--grid lays codes of two values out as a map, line by line from the top: the first value rises to the\n"
-        "right, the second upwards (`cinch plot walk` draws it).\n\n"
-        "--from and --to, with DATA and any model: from the code of one row to that of another in even steps.\n\n"
-        "MODEL is a model file or a run folder. Without -o: csv on standard output.",
+    .description = "Writes the rows that the decoder makes of codes drawn from standard normal numbers, as "
+                   "float32 in the\n"
+                   "units and the shape of the model's rows. The encoder must end in a variational layer.\n\n"
+                   "--grid lays codes of two values out as a map, line by line from the top: the first value "
+                   "rises to the\n"
+                   "right, the second upwards (`cinch plot walk` draws it).\n\n"
+                   "--from and --to, with DATA and any model: from the code of one row to that of another in "
+                   "even steps.\n\n"
+                   "MODEL is a model file or a run folder. Without -o: csv on standard output.",
     .flags = flags,
     .least_words = 1,
     .most_words = 2,

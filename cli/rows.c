@@ -207,8 +207,8 @@ cinch_shape cn_result_row(const cinch_model *model, const cinch_data *data)
 }
 
 /* To a file its rows go in any case; standard output takes either them or the object. */
-cinch_status cn_result_report(const cn_arguments *arguments, size_t rows, cinch_shape one, const float *values,
-                              cinch_error *error)
+cinch_status cn_result_report(const cn_arguments *arguments, size_t rows, cinch_shape one,
+                              const float *values, cinch_error *error)
 {
     const char *path = cn_flag_value(arguments, "output");
     bool json = cn_flag_given(arguments, "json") && !(path && strcmp(path, "-") == 0);

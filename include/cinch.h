@@ -221,8 +221,8 @@ cinch_status cinch_runner_score(cinch_runner *runner, const cinch_data *data, si
 /* New rows in original units: what the decoder makes of codes that nobody encoded, standard normal numbers, as
  * the penalty kl made the training's codes. They are rows [first, first + nrow) of the endless list that the seed
  * stands for, in whatever pieces and on however many threads. CINCH_USAGE unless cinch_model_generates. */
-cinch_status cinch_runner_generate(cinch_runner *runner, uint64_t seed, size_t first, size_t nrow, float *rows,
-                                   cinch_error *error);
+cinch_status cinch_runner_generate(cinch_runner *runner, uint64_t seed, size_t first, size_t nrow,
+                                   float *rows, cinch_error *error);
 
 /* Whether the code is drawn: the encoder ends in a variational layer. */
 bool cinch_model_generates(const cinch_model *model);

@@ -50,8 +50,9 @@ static void draw_tiles(const cn_figure_job *job, cn_canvas *canvas, const cn_loo
 {
     double step = tile_step(side), tile = step * 0.94, height = cn_look_height(look, tile);
     for (size_t r = 0; r < nrow; r++)
-        cn_tile_draw(canvas, look, values + r * cn_shape_size(job->model->input), CN_MARGIN + step * (double)(r % side),
-                     y + (height + step - tile) * (double)(r / side), tile, height);
+        cn_tile_draw(canvas, look, values + r * cn_shape_size(job->model->input),
+                     CN_MARGIN + step * (double)(r % side), y + (height + step - tile) * (double)(r / side),
+                     tile, height);
 }
 
 static cinch_status draw_page(const cn_figure_job *job, cn_canvas *canvas, const cn_look *look,
@@ -120,7 +121,8 @@ static cinch_status draw_rows(const cn_figure_job *job, cn_canvas *canvas, size_
 }
 
 /* No rows are looked at, so that the picture is the same with them and without. */
-static cinch_status draw_generated(const cn_figure_job *job, cn_canvas *canvas, size_t side, cinch_error *error)
+static cinch_status draw_generated(const cn_figure_job *job, cn_canvas *canvas, size_t side,
+                                   cinch_error *error)
 {
     const cinch_model *model = wants_before(job->spec) ? job->before : job->model;
     cn_look look = cn_look_rows(model, NULL);
@@ -129,9 +131,9 @@ static cinch_status draw_generated(const cn_figure_job *job, cn_canvas *canvas, 
         nvalue = SIZE_MAX;
     float *rows = cn_new(nvalue, sizeof *rows, error);
     cinch_runner *runner = rows ? cinch_runner_new(model, job->threads, error) : NULL;
-    cinch_status status = runner ? cinch_runner_generate(runner, cn_job_value(job->spec, "seed")->count, 0,
-                                                         nrow, rows, error)
-                                 : CINCH_MEMORY;
+    cinch_status status =
+        runner ? cinch_runner_generate(runner, cn_job_value(job->spec, "seed")->count, 0, nrow, rows, error)
+               : CINCH_MEMORY;
     if (!status) {
         cn_look_prepare(&look, model, rows, nrow);
         status = draw_page(job, canvas, &look, rows, side, nrow, error);

@@ -59,8 +59,8 @@ static cinch_status make_map(const cn_figure_job *job, float *codes, char *line,
     }
     cn_sample_clear(&sample);
     even_grid(low, high, side, codes);
-    snprintf(line, room, "codes from %.3g to %.3g to the right, from %.3g to %.3g up", low[0], high[0], low[1],
-             high[1]);
+    snprintf(line, room, "codes from %.3g to %.3g to the right, from %.3g to %.3g up", low[0], high[0],
+             low[1], high[1]);
     return CINCH_OK;
 }
 
@@ -129,15 +129,16 @@ static cinch_status make_lines(const cn_figure_job *job, struct lines *lines, ci
     return lines->rows ? CINCH_OK : CINCH_MEMORY;
 }
 
-static void draw_line(const struct lines *lines, size_t i, cn_canvas *canvas, const cn_look *look, double step,
-                      double y)
+static void draw_line(const struct lines *lines, size_t i, cn_canvas *canvas, const cn_look *look,
+                      double step, double y)
 {
     double tile = 0.94 * step, gap = 0.2 * step, height = cn_look_height(look, tile), x = CN_MARGIN;
     size_t to = 2 * i + 1 < lines->nrow ? 2 * i + 1 : 2 * i;
     cn_tile_draw(canvas, look, lines->ends + 2 * i * lines->features, x, y, tile, height);
     x += step + gap;
     for (size_t s = 0; s < lines->steps; s++, x += step)
-        cn_tile_draw(canvas, look, lines->rows + (i * lines->steps + s) * lines->features, x, y, tile, height);
+        cn_tile_draw(canvas, look, lines->rows + (i * lines->steps + s) * lines->features, x, y, tile,
+                     height);
     cn_tile_draw(canvas, look, lines->ends + to * lines->features, x + gap, y, tile, height);
 }
 

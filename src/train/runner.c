@@ -187,8 +187,8 @@ static cinch_status decode_codes(cinch_runner *runner, const float *codes, size_
     return status;
 }
 
-cinch_status cinch_runner_generate(cinch_runner *runner, uint64_t seed, size_t first, size_t nrow, float *rows,
-                                   cinch_error *error)
+cinch_status cinch_runner_generate(cinch_runner *runner, uint64_t seed, size_t first, size_t nrow,
+                                   float *rows, cinch_error *error)
 {
     size_t width = cn_shape_size(runner->model->code), features = cn_shape_size(runner->model->input);
     size_t most = nrow < GENERATED_AT_A_TIME ? nrow : GENERATED_AT_A_TIME;
