@@ -36,7 +36,8 @@ static size_t count_values(cinch_shape shape)
 static const float certain = 1e4f;
 
 /* A plain safetensors file: the header's length in 8 bytes, a JSON header, the values. */
-static bool write_start(const char *path, const cinch_model *start, const size_t *columns, const comparison *all)
+static bool write_start(const char *path, const cinch_model *start, const size_t *columns,
+                        const comparison *all)
 {
     static char header[65536];
     size_t length = 0, offset = 0;
@@ -51,8 +52,8 @@ static bool write_start(const char *path, const cinch_model *start, const size_t
         for (size_t i = 0; i < one.shape.rank; i++)
             length += (size_t)snprintf(header + length, sizeof header - length, i ? ",%zu" : "%zu",
                                        one.shape.sizes[i]);
-        length += (size_t)snprintf(header + length, sizeof header - length, "],\"data_offsets\":[%zu,%zu]}", offset,
-                                   offset + nbytes);
+        length += (size_t)snprintf(header + length, sizeof header - length, "],\"data_offsets\":[%zu,%zu]}",
+                                   offset, offset + nbytes);
         offset += nbytes;
     }
     length += (size_t)snprintf(header + length, sizeof header - length, "}");
@@ -63,7 +64,8 @@ static bool write_start(const char *path, const cinch_model *start, const size_t
         cinch_parameter one = cinch_model_parameter(start, p);
         bool logits = strcmp(one.name, "encoder.0.logits") == 0;
         for (size_t i = 0; i < count_values(one.shape); i++) {
-            float value = logits ? columns[i / all->features] == i % all->features ? certain : 0 : one.values[i];
+            float value =
+                logits ? columns[i / all->features] == i % all->features ? certain : 0 : one.values[i];
             fwrite(&value, sizeof value, 1, file);
         }
     }
@@ -76,8 +78,8 @@ static bool write_start(const char *path, const cinch_model *start, const size_t
 /* The model's own recipe with another number of epochs, started from `start` where it is given. */
 static cinch_recipe *recipe_of(const comparison *all, const char *start, cinch_error *error)
 {
-    static const char *const keys[] = {"input", "encoder", "decoder",   "loss", "penalty", "optimizer", "batch",
-                                       "shuffle", "seed",  "limit", "scale", "init"};
+    static const char *const keys[] = {"input", "encoder", "decoder", "loss",  "penalty", "optimizer",
+                                       "batch", "shuffle", "seed",    "limit", "scale",   "init"};
     cinch_recipe *recipe = cinch_recipe_new(error);
     for (size_t i = 0; recipe && i < sizeof keys / sizeof *keys; i++)
         cinch_recipe_set(recipe, keys[i], cinch_recipe_get(cinch_model_recipe(all->model), keys[i]), error);

@@ -87,7 +87,8 @@ static void check_forward(const struct batch *b, size_t in, double temperature)
             cn_random random = stream_of(r);
             double a[MOST_IN], most = -INFINITY, sum = 0, y = 0;
             for (size_t j = 0; j < in; j++)
-                most = fmax(most, a[j] = (b->wide_logits[i * in + j] + gumbel(&random, in, i, j)) / temperature);
+                most =
+                    fmax(most, a[j] = (b->wide_logits[i * in + j] + gumbel(&random, in, i, j)) / temperature);
             for (size_t j = 0; j < in; j++)
                 sum += exp(a[j] - most);
             for (size_t j = 0; j < in; j++) {
@@ -106,7 +107,8 @@ static void check_gradient(struct batch *b, size_t in, double temperature)
     size_t stride = cn_concrete_stride(in), count = (UNITS * in + 15) / 16 * 16;
     cn_concrete narrow = {in, UNITS, b->logits, temperature}, wide = {in, UNITS, b->wide_logits, temperature};
     cn_concrete_batch small = {ROWS, b->x, b->y, b->dy, b->mixtures, MOST_IN, UNITS, UNITS * 208};
-    cn_concrete_batch large = {ROWS, b->wide_x, b->wide_y, b->wide_dy, b->wide_mixtures, MOST_IN, UNITS, UNITS * 208};
+    cn_concrete_batch large = {ROWS,    b->wide_x, b->wide_y,  b->wide_dy, b->wide_mixtures,
+                               MOST_IN, UNITS,     UNITS * 208};
     float *pieces = cn_new(count, sizeof *pieces, NULL), *once = cn_new(count, sizeof *once, NULL);
     double *exact = cn_new(count, sizeof *exact, NULL);
     for (size_t i = 0; i < count; i++)
@@ -188,9 +190,9 @@ static void fill_table(float rows[TABLE_ROWS][COLUMNS])
         for (size_t f = 0; f < COLUMNS; f++) {
             size_t a = f % CAUSES, b = (a + 1 + f / CAUSES % (CAUSES - 1)) % CAUSES;
             double sign = (double)(f % 3) - 1;
-            rows[r][f] = (float)(is_informative(f)
-                                     ? normal(r, f / 5)
-                                     : 0.8 * normal(r, a) + 0.6 * sign * normal(r, b) + 0.6 * normal(r, 8 + f));
+            rows[r][f] = (float)(is_informative(f) ? normal(r, f / 5)
+                                                   : 0.8 * normal(r, a) + 0.6 * sign * normal(r, b) +
+                                                         0.6 * normal(r, 8 + f));
         }
 }
 
@@ -203,7 +205,8 @@ static cinch_data *make_table(void)
     return data;
 }
 
-static cinch_recipe *new_recipe(const char *encoder, const char *epochs, const char *seed, const char *threads)
+static cinch_recipe *new_recipe(const char *encoder, const char *epochs, const char *seed,
+                                const char *threads)
 {
     cinch_error error = {0};
     cinch_recipe *recipe = cinch_recipe_new(&error);
@@ -363,7 +366,8 @@ static bool watch(const cinch_progress *progress, void *user)
     return !((struct notes *)user)->stop || progress->epoch < 3;
 }
 
-static cinch_status run(const cinch_recipe *recipe, const char *epochs, struct notes *notes, cinch_error *error)
+static cinch_status run(const cinch_recipe *recipe, const char *epochs, struct notes *notes,
+                        cinch_error *error)
 {
     cinch_run_options options = {
         .resume = !recipe, .epochs = epochs, .callback = watch, .note = take_note, .user = notes};
@@ -392,7 +396,7 @@ static void test_names_and_duplicates(void **state)
         distinct += !chosen[column];
         chosen[column] = true;
     }
-    assert_true(distinct < 19); /* of 19 among 20 after two epochs some are the same, */
+    assert_true(distinct < 19);            /* of 19 among 20 after two epochs some are the same, */
     assert_int_equal(notes.duplicates, 1); /* and the run said so */
     for (size_t j = 0; j < COLUMNS; j++)
         assert_int_equal(cinch_model_column(model, j) != NULL, chosen[j]);
@@ -435,8 +439,9 @@ static void test_places(void **state)
 {
     (void)state;
     cinch_data *data = make_table();
-    static const char *const refused[][2] = {
-        {"dense 5 | concrete 3", "dense 20"}, {"dropout 0.1 | concrete 3", "dense 20"}, {"dense 5", "concrete 20"}};
+    static const char *const refused[][2] = {{"dense 5 | concrete 3", "dense 20"},
+                                             {"dropout 0.1 | concrete 3", "dense 20"},
+                                             {"dense 5", "concrete 20"}};
     for (size_t i = 0; i < 3; i++) {
         cinch_error error = {0};
         cinch_recipe *recipe = new_recipe(refused[i][0], "1", "1", "1");

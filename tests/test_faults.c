@@ -422,12 +422,8 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_train),
-        cmocka_unit_test(test_resume),
-        cmocka_unit_test(test_greedy),
-        cmocka_unit_test(test_stage),
-        cmocka_unit_test(test_encode),
-        cmocka_unit_test(test_info),
+        cmocka_unit_test(test_train), cmocka_unit_test(test_resume), cmocka_unit_test(test_greedy),
+        cmocka_unit_test(test_stage), cmocka_unit_test(test_encode), cmocka_unit_test(test_info),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

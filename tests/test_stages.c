@@ -29,7 +29,7 @@ static const char *path_of(const char *name)
 
 static cinch_recipe *new_recipe(const char *encoder, const char *decoder)
 {
-    static const char *const settings[][2] = {{"epochs", "3"},     {"batch", "16"}, {"seed", "5"},
+    static const char *const settings[][2] = {{"epochs", "3"},       {"batch", "16"},  {"seed", "5"},
                                               {"validation", "0.1"}, {"limit", "190"}, {"init", "normal 0.3"},
                                               {"threads", "2"}};
     cinch_error error = {0};
@@ -73,8 +73,10 @@ static cn_tensor tensor_of(const cinch_model *model, const char *from, const cha
     for (size_t p = 0; p < cinch_model_nparameter(model); p++) {
         cinch_parameter parameter = cinch_model_parameter(model, p);
         if (!strcmp(parameter.name, from))
-            return (cn_tensor){
-                .name = (char *)to, .type = CINCH_F32, .shape = parameter.shape, .values = (void *)parameter.values};
+            return (cn_tensor){.name = (char *)to,
+                               .type = CINCH_F32,
+                               .shape = parameter.shape,
+                               .values = (void *)parameter.values};
     }
     fail_msg("no %s", from);
     return (cn_tensor){0};

@@ -11,10 +11,11 @@ enum { MOST_ROWS = 4096, LINE = 18, MOST_LINES = 20, STRIP_HEIGHT = 40, LEGEND =
 static cinch_status check(const cn_spec *spec, const cinch_model *model, cinch_error *error)
 {
     (void)spec;
-    return cinch_model_nchosen(model) ? CINCH_OK
-                                      : cn_fail(error, CINCH_USAGE,
-                                                "the model chooses no columns: its encoder does not begin with "
-                                                "concrete");
+    return cinch_model_nchosen(model)
+               ? CINCH_OK
+               : cn_fail(error, CINCH_USAGE,
+                         "the model chooses no columns: its encoder does not begin with "
+                         "concrete");
 }
 
 /* How many choices have fallen on each column, [values of a row]. The caller frees it. */
@@ -84,9 +85,9 @@ static cinch_status draw_image(const cn_figure_job *job, const cn_look *look, co
     enum { WIDTH = 420 };
     double height = cn_look_height(look, WIDTH);
     cn_colour *pixels = mask_pixels(job, look, counts, error);
-    cinch_status status = pixels ? cn_canvas_open(canvas, CN_PAGE_WIDTH,
-                                                  CN_TITLE_HEIGHT + height + LEGEND + CN_MARGIN, error)
-                                 : CINCH_MEMORY;
+    cinch_status status =
+        pixels ? cn_canvas_open(canvas, CN_PAGE_WIDTH, CN_TITLE_HEIGHT + height + LEGEND + CN_MARGIN, error)
+               : CINCH_MEMORY;
     if (!status) {
         double y = cn_canvas_title(canvas, "The chosen values", line);
         double x = (CN_PAGE_WIDTH - WIDTH) / 2.0;
@@ -122,7 +123,8 @@ static void list_columns(const cinch_model *model, const size_t *counts, cn_canv
         char text[200];
         if (!counts[j])
             continue;
-        double x = CN_MARGIN + step * (double)(place / MOST_LINES), base = y + LINE * (double)(place % MOST_LINES);
+        double x = CN_MARGIN + step * (double)(place / MOST_LINES),
+               base = y + LINE * (double)(place % MOST_LINES);
         column_label(model, j, counts[j], text);
         cn_canvas_rectangle(canvas, x, base - 10, 10, 10, colour_of(counts[j]));
         cn_canvas_text(canvas, CN_TEXT_LABEL, CN_LEFT, x + 16, base, step - 24, text);
@@ -130,13 +132,14 @@ static void list_columns(const cinch_model *model, const size_t *counts, cn_canv
     }
 }
 
-static cinch_status draw_strip(const cinch_model *model, const size_t *counts, size_t distinct, const char *line,
-                               cn_canvas *canvas, cinch_error *error)
+static cinch_status draw_strip(const cinch_model *model, const size_t *counts, size_t distinct,
+                               const char *line, cn_canvas *canvas, cinch_error *error)
 {
     size_t features = cn_shape_size(model->input), lines = distinct < MOST_LINES ? distinct : MOST_LINES;
     double width = CN_PAGE_WIDTH - 2.0 * CN_MARGIN, step = width / (double)features;
-    cinch_status status = cn_canvas_open(
-        canvas, CN_PAGE_WIDTH, CN_TITLE_HEIGHT + STRIP_HEIGHT + 2 * LINE + LINE * (double)lines + CN_MARGIN, error);
+    cinch_status status =
+        cn_canvas_open(canvas, CN_PAGE_WIDTH,
+                       CN_TITLE_HEIGHT + STRIP_HEIGHT + 2 * LINE + LINE * (double)lines + CN_MARGIN, error);
     if (status)
         return status;
     double y = cn_canvas_title(canvas, "The chosen columns", line);
