@@ -200,7 +200,7 @@ check-run: $(if $(T),tests,programs)
 
 recipes:
 	@scripts/deps build
-	$(AGAIN) all $(BUILD)/examples/choices
+	$(AGAIN) all $(BUILD)/examples/components $(BUILD)/examples/choices
 	@scripts/recipes
 
 judges:
@@ -244,7 +244,7 @@ help:
 	@echo 'make demo       installs what is missing, builds, trains on digits (or clothes)'
 	@echo 'make check      all that a change must pass; T=NAME: one test'
 	@echo 'make recipes    the recipes on the real data, their numbers checked'
-	@echo 'make judges     against numpy and PyTorch from PyPI'
+	@echo 'make judges     against numpy, PyTorch and Keras from PyPI'
 	@echo 'make sanitize   the tests under ASan, UBSan, TSan, Valgrind; cppcheck; clang'
 	@echo 'make bench      how fast it is'
 	@echo 'make fuzz       FUZZ_SECONDS=30 of libFuzzer on each parser'

@@ -164,14 +164,20 @@ enum { CN_PIECE_ROWS = 4096 };
 /* What a training says while it goes on: a bar on a terminal, else a line an epoch. */
 typedef struct cn_progress {
     bool quiet, terminal, colour;
-    bool bar; /* one is on the screen */
+    bool bar;         /* one is on the screen */
+    double next_draw; /* clock time */
     size_t log_every;
+    char stage[64];  /* what is under way has a name: a stage of pretraining; else "" */
+    bool any_passed; /* the newest epoch has no line: */
+    size_t passed_epoch;
+    cinch_epoch passed;
     volatile sig_atomic_t *stop; /* a signal's number once one came */
 } cn_progress;
 
 void cn_progress_init(cn_progress *progress, bool quiet, size_t log_every, volatile sig_atomic_t *stop);
 bool cn_progress_show(const cinch_progress *now, void *progress); /* a cinch_callback */
 void cn_progress_note(const char *line, void *progress);
-void cn_progress_end(cn_progress *progress);
+void cn_progress_end(cn_progress *progress);    /* takes the bar away */
+void cn_progress_finish(cn_progress *progress); /* the last epoch's line, where it has none yet, too */
 
 #endif

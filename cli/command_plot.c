@@ -72,10 +72,10 @@ static const cn_flag flags[] = {
 const cn_command cn_command_plot = {
     .name = "plot",
     .usage = "FIGURE MODEL [DATA] -o FILE",
-    .summary = "draws a figure: compare, grid, loss, filters, latent, histogram, net",
+    .summary = "draws a figure: compare, grid, debug, loss, filters, latent, histogram, net",
     .description =
         "  cinch plot loss run -o loss.png\n"
-        "  cinch plot \"compare n=10 rows=input,reconstruction,code\" run digits.idx.gz -o digits.svg\n"
+        "  cinch plot \"compare rows=input,code\" run digits.idx.gz -o digits.svg\n"
         "  cinch plot latent run table.csv --label species -o codes.pdf\n\n"
         "FIGURE is a name or, in quotes, a name with its options; `cinch help figures` lists them.\n"
         "MODEL is a model file or a run folder. DATA are rows, where the figure draws rows.",

@@ -175,7 +175,7 @@ static int run(const cn_arguments *arguments, cinch_error *error)
         cinch_result result = {0};
         watch_signals();
         status = cinch_run(recipe, folder, &options, &result, error);
-        cn_progress_end(&progress);
+        cn_progress_finish(&progress);
         code = report(arguments, status, folder, &result, error);
     }
     cinch_recipe_free(recipe);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -58,10 +59,24 @@ static void format_time(double seconds, char *text, size_t room)
         snprintf(text, room, "%lu:%02lu", whole / 60, whole % 60);
 }
 
+/* Whether a twentieth of a second has gone by: epochs may end thousands of times in one. */
+static bool is_time_to_draw(cn_progress *progress)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    double seconds = (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+    if (progress->bar && seconds < progress->next_draw)
+        return false;
+    progress->next_draw = seconds + 0.05;
+    return true;
+}
+
 /* The share of the whole training that is done, as a bar; then the loss so far, the speed, the time left. */
 static void draw_bar(cn_progress *progress, const cinch_progress *now)
 {
     enum { WIDTH = 20 };
+    if (!is_time_to_draw(progress))
+        return;
     double within = now->rows ? (double)now->row / (double)now->rows : 0;
     double share = now->epochs ? ((double)now->epoch + within) / (double)now->epochs : 1;
     share = share < 1 ? share : 1;
@@ -88,12 +103,12 @@ static void draw_bar(cn_progress *progress, const cinch_progress *now)
 
 /* ---- The lines ----------------------------------------------------------------------------------------- */
 
-static void print_epoch(cn_progress *progress, const cinch_progress *now)
+static void print_epoch(cn_progress *progress, size_t number, const cinch_epoch *epoch)
 {
-    const cinch_epoch *epoch = now->ended;
+    progress->any_passed = false;
     cn_progress_end(progress);
-    fprintf(stderr, "%s%sepoch %zu  loss %.6g", now->stage ? now->stage : "", now->stage ? "  " : "",
-            now->epoch, epoch->train_loss);
+    fprintf(stderr, "%s%sepoch %zu  loss %.6g", progress->stage, *progress->stage ? "  " : "", number,
+            epoch->train_loss);
     if (epoch->train_reconstruction < epoch->train_loss || epoch->train_reconstruction > epoch->train_loss)
         fprintf(stderr, "  reconstruction %.6g", epoch->train_reconstruction);
     if (!isnan(epoch->validation_loss))
@@ -101,16 +116,44 @@ static void print_epoch(cn_progress *progress, const cinch_progress *now)
     fprintf(stderr, "  %.3g s\n", epoch->seconds);
 }
 
+/* An epoch that is passed over is kept: it may turn out to be the last one. */
+static void pass_over(cn_progress *progress, const cinch_progress *now)
+{
+    progress->passed = *now->ended;
+    progress->passed_epoch = now->epoch;
+    progress->any_passed = true;
+}
+
+/* A stage's last epoch has its line, too. */
+static void enter_stage(cn_progress *progress, const char *stage)
+{
+    if (strcmp(stage, progress->stage) == 0)
+        return;
+    if (progress->any_passed)
+        print_epoch(progress, progress->passed_epoch, &progress->passed);
+    snprintf(progress->stage, sizeof progress->stage, "%s", stage);
+}
+
 bool cn_progress_show(const cinch_progress *now, void *user)
 {
     cn_progress *progress = user;
     if (!progress->quiet) {
-        bool last = now->epoch + 1 >= now->epochs;
-        if (now->ended && (now->epoch % progress->log_every == 0 || last))
-            print_epoch(progress, now);
-        else if (progress->terminal)
+        enter_stage(progress, now->stage ? now->stage : "");
+        bool printed = now->ended && now->epoch % progress->log_every == 0;
+        if (printed)
+            print_epoch(progress, now->epoch, now->ended);
+        else if (now->ended)
+            pass_over(progress, now);
+        if (!printed && progress->terminal)
             draw_bar(progress, now);
         fflush(stderr);
     }
     return !*progress->stop;
+}
+
+void cn_progress_finish(cn_progress *progress)
+{
+    if (progress->any_passed)
+        print_epoch(progress, progress->passed_epoch, &progress->passed);
+    cn_progress_end(progress);
 }

@@ -54,7 +54,8 @@ static char *data_folder(cinch_error *error)
 /* The data folder's file of this name; NULL where the name stands for itself. */
 static char *in_data_folder(const char *path, cinch_error *error)
 {
-    if (path[0] == '/' || strcmp(path, "-") == 0 || access(path, F_OK) == 0)
+    bool word = strcmp(path, "-") == 0 || strcmp(path, "donut") == 0;
+    if (path[0] == '/' || word || access(path, F_OK) == 0)
         return NULL;
     char *folder = data_folder(error);
     char *found = folder ? join(folder, path, error) : NULL;
@@ -104,6 +105,11 @@ cinch_data *cn_data_open(const cn_arguments *arguments, const char *path, const 
     cinch_data *data = NULL;
     if (error->status == CINCH_OK)
         data = cinch_data_load(found ? found : path, own ? own : models, error);
+    if (data && strcmp(path, "donut") == 0 && !cn_flag_given(arguments, "quiet")) {
+        fputs("donut: ", stderr);
+        cn_print_escaped(stderr, cinch_data_source(data));
+        putc('\n', stderr);
+    }
     free(found);
     cinch_recipe_free(own);
     return data;

@@ -104,6 +104,9 @@ typedef struct cinch_data cinch_data;
  * is standard input. Integers keep their type in memory. The recipe's `columns`, `label`, `array` and
  * `missing` apply; NULL takes all columns and reads a missing cell as NaN.
  *
+ * The word "donut" is donut/donut_corr2.npy beside the recipe (read from no file: in the current folder) or
+ * in the data folder, else 9,000 rows of the same kind, generated; cinch_data_source tells which.
+ *
  * A PNG file is one row, height x width x channels: 1 where it is grey, 3 where it is in colour or has a
  * palette; 8 bits, or 16 where it has 16. Values are as stored: alpha is dropped, not blended, gamma left
  * alone. A folder's rows are its files NAME.png in the order of their names' bytes, all of one size and
@@ -118,6 +121,9 @@ cinch_data *cinch_data_view(cinch_type type, cinch_shape shape, const void *valu
 /* Writes npy or csv as the path's ending says ("-": npy to standard output, csv where csv is true). An
  * existing file is replaced only when the new one is whole. */
 cinch_status cinch_data_save(const cinch_data *data, const char *path, bool csv, cinch_error *error);
+
+/* Where the rows came from, for messages: "iris.csv", "standard input", "donut (generated)", "data". */
+const char *cinch_data_source(const cinch_data *data);
 
 cinch_shape cinch_data_shape(const cinch_data *data); /* rows first */
 cinch_type cinch_data_type(const cinch_data *data);
@@ -197,6 +203,13 @@ cinch_status cinch_runner_decode(cinch_runner *runner, const cinch_data *codes, 
                                  float *rows, cinch_error *error);
 cinch_status cinch_runner_reconstruct(cinch_runner *runner, const cinch_data *data, size_t first, size_t nrow,
                                       float *rows, cinch_error *error);
+
+/* Reconstructs rows that the model itself corrupts: its noise and dropout layers act as in training, drawn
+ * by the recipe's seed and the row's number (the same draws as in a score with noise). noisy[nrow][row size]
+ * gets what those layers at the encoder's beginning make of the rows, in original units and beyond their
+ * range where the noise reaches there; where none stand there, the rows themselves; NULL: not wanted. */
+cinch_status cinch_runner_reconstruct_noisy(cinch_runner *runner, const cinch_data *data, size_t first,
+                                            size_t nrow, float *noisy, float *rows, cinch_error *error);
 
 /* Each row's loss without penalties, on scaled values: how badly the model reconstructs it. `noise` lets the
  * model's own noise and dropout layers act, drawn by the recipe's seed and the row's number. */

@@ -1771,6 +1771,9 @@ static void test_recipe_paths(void **state)
     assert_finds(recipe, CN_TRAIN, "-");
     cinch_recipe_set(recipe, "train", "donut", NULL);
     assert_finds(recipe, CN_TRAIN, "donut");
+    text = cn_recipe_print(recipe, false, &error);
+    assert_non_null(strstr(text, "train = donut\n"));
+    cn_free(text);
     assert_finds(recipe, CN_INIT_FROM, "");
 
     cinch_recipe_set(recipe, "train", "nowhere", NULL);

@@ -49,6 +49,27 @@ expect "resume with another recipe" 2 "does not go with --resume" "$CINCH" train
 expect "resume into another folder" 2 "--resume" "$CINCH" train --resume model -o other
 expect "help on nothing known" 2 'the nearest is "train"' "$CINCH" help trian
 
+# ---- Models that do not go together -----------------------------------------------------------------------------
+
+refused() {
+    local name=$1 words=$2
+    shift 2
+    expect "$name" 2 "$words" "$CINCH" train --train table.csv "$@" -o other
+}
+refused "tied to an encoder without a dense layer" "no dense layer" --encoder "dropout 0.1" --decoder tied
+refused "more activations than tied layers" "3 activations for 2 dense layers" --encoder "dense 5 | dense 3" \
+    --decoder "tied relu tanh linear"
+refused "an activation that tied does not know" 'unknown ACT "reluu"' --encoder "dense 5" --decoder "tied reluu"
+refused "tied in an encoder" 'unknown layer "tied"' --encoder "dense 5 | tied 12" --decoder "dense 12"
+refused "tied within a pipeline" 'unknown layer "tied"' --encoder "dense 5" --decoder "dense 5 | tied 12"
+refused "kl_sparsity of a relu code" "the encoder's last layer is dense 5 relu" --encoder "dense 5 relu" \
+    --penalty "kl_sparsity 0.1 1"
+refused "kl_sparsity of a code behind dropout" "the encoder's last layer is dropout 0.5" \
+    --encoder "dense 5 sigmoid | dropout 0.5" --penalty "kl_sparsity 0.1 1"
+refused "kl_sparsity of a share beyond 1" "RHO" --encoder "dense 5 sigmoid" --penalty "kl_sparsity 1 1"
+refused "contractive through dropout" "the encoder's layer 1 is dropout 0.1" \
+    --encoder "dense 5 tanh | dropout 0.1 | dense 3 tanh" --penalty "contractive 0.1"
+
 # ---- Exit codes of what is read ------------------------------------------------------------------------------
 
 expect "data that are not there" 4 "nowhere.csv" "$CINCH" info nowhere.csv
@@ -104,6 +125,15 @@ judge "score's mean is that of its lines" "$(awk -v said="$(awk '{ print $2 }' e
     '{ sum += $1 } END { mean = sum / NR; if (NR != 200 || (mean - said) ^ 2 > 1e-12 * mean ^ 2) print mean, said }' out)"
 expect "score without a word" 0 "" "$CINCH" score model table.csv --quiet
 
+expect "a model with noise" 0 "" "$CINCH" train --train table.csv --encoder "noise mask 0.5 | dense 3 tanh" --epochs 2 \
+    --quiet -o masked
+expect "reconstruct without its noise" 0 "" "$CINCH" reconstruct masked table.csv
+cp out clean.csv
+expect "reconstruct with its noise" 0 "" "$CINCH" reconstruct masked table.csv --noise
+cp out masked.csv
+judge "noise shows" "$(cmp -s masked.csv clean.csv && echo "no difference")"
+judge "noise is the same on 3 threads" "$("$CINCH" reconstruct masked table.csv --noise --threads 3 | cmp - masked.csv 2>&1)"
+
 judge "rows from standard input" "$("$CINCH" encode model - < table.csv 2>&1 | cmp - codes.csv 2>&1)"
 judge "npy through a pipe" "$("$CINCH" encode model table.csv -o - | "$CINCH" decode model - | cmp - decoded.csv 2>&1)"
 judge "threads give the same bits" "$("$CINCH" encode model table.csv --threads 3 | cmp - codes.csv 2>&1)"
@@ -138,6 +168,29 @@ done
 
 "$CINCH" train --train table.csv --encoder "dense 3" --epochs 25 --log_every 10 -o logged 2> err
 judge "log_every 10 of 25 epochs" "$([ "$(grep -c '^epoch ' err)" = 4 ] || grep '^epoch ' err)"
+"$CINCH" train --train table.csv --encoder "dense 6 tanh" --optimizer "adam lr=0.2" --validation 0.2 --patience 2 \
+    --epochs 200 --log_every 150 -o patient 2> err
+judge "the epoch that patience ends at has its line" \
+    "$([ "$(grep '^epoch ' err | tail -n 1 | awk '{ print $2 }')" = $(($(wc -l < patient/history.csv) - 2)) ] || cat err)"
+if script -qec true /dev/null > out 2>&1; then
+    TERM=xterm script -qec "'$CINCH' train --train table.csv --encoder 'dense 3' --epochs 25 --log_every 10 -o barred" \
+        /dev/null > said < /dev/null
+    judge "log_every with the bar" "$([ "$(tr '\r' '\n' < said | grep -c 'epoch [0-9]*  loss [^/]* s$')" = 4 ] || cat -v said)"
+fi
 judge "no escapes but on a terminal" "$(grep -c "$(printf '\033')" err | grep -v '^0$')"
+
+# ---- The word donut --------------------------------------------------------------------------------------------
+
+expect "the donut" 0 "donut: donut (generated)" "$CINCH" info donut
+said "its shape" "shape: 9000x5"
+expect "a training on it" 0 "train = donut: donut (generated)" "$CINCH" train --train donut --label 4 --encoder "dense 2 tanh" \
+    --batch 500 --epochs 2 -o ring
+expect "its scores" 0 "donut: donut (generated)" "$CINCH" score ring donut
+mkdir -p donut && head -n 41 table.csv > few.csv && "$CINCH" reconstruct model few.csv -o donut/donut_corr2.npy
+expect "a donut that is found" 0 "donut: donut/donut_corr2.npy" "$CINCH" info donut
+said "its own shape" "shape: 40x12"
+expect "a training on that" 0 "train = donut: donut/donut_corr2.npy" "$CINCH" train --train donut --encoder "dense 2" \
+    --epochs 1 -o found
+judge "its recipe names the file" "$(grep -qx "train = $(pwd -P)/donut/donut_corr2.npy" found/recipe.ini || head -n 2 found/recipe.ini)"
 
 finish

@@ -623,6 +623,90 @@ static void test_starved(void **state)
     assert_true(calls > 40 && spared <= 4);
 }
 
+/* ---- The word donut ------------------------------------------------------------------------------------ */
+
+/* Mean and deviation of value(row) over [first, first + count). */
+static void assert_normal(const cinch_data *data, size_t first, size_t count,
+                          double (*value)(const cinch_data *, size_t), double mean, double deviation)
+{
+    double sum = 0, squares = 0;
+    for (size_t r = first; r < first + count; r++)
+        sum += value(data, r) / (double)count;
+    for (size_t r = first; r < first + count; r++)
+        squares += (value(data, r) - sum) * (value(data, r) - sum) / (double)count;
+    if (fabs(sum - mean) > 0.05 || fabs(sqrt(squares) / deviation - 1) > 0.05)
+        fail_msg("mean %g, deviation %g; wanted %g, %g", sum, sqrt(squares), mean, deviation);
+}
+
+static double radius(const cinch_data *data, size_t row)
+{
+    return hypot(cn_data_value(data, row, 0), cn_data_value(data, row, 1));
+}
+
+static double third(const cinch_data *data, size_t row)
+{
+    return cn_data_value(data, row, 2) - cn_data_value(data, row, 0);
+}
+
+static double fourth(const cinch_data *data, size_t row)
+{
+    return cn_data_value(data, row, 3) - cn_data_value(data, row, 0);
+}
+
+static double noises(const cinch_data *data, size_t row)
+{
+    return (third(data, row) + fourth(data, row)) / sqrt(2);
+}
+
+/* Of the file that is known by this name: radii 5.02 and 9.98, both of deviation 0.99; columns 2 and 3 less
+ * column 0 of deviation 0.321 and 0.319, unrelated to each other; 4,500 rows of class 0, then 4,500 of 1. */
+static void test_donut(void **state)
+{
+    const char *const settings[] = {"columns", "0-3", "label", "4", NULL};
+    cinch_error error = {0};
+
+    (void)state;
+    assert_int_equal(setenv("CINCH_DATA", folder, 1), 0);
+    cinch_recipe *recipe = recipe_with(settings);
+    cinch_data *data = cinch_data_load("donut", recipe, &error);
+    assert_non_null(data);
+    assert_string_equal(cinch_data_source(data), "donut (generated)");
+    assert_int_equal(cinch_data_rows(data), 9000);
+    assert_int_equal(cinch_data_features(data), 4);
+    assert_normal(data, 0, 4500, radius, 5, 1);
+    assert_normal(data, 4500, 4500, radius, 10, 1);
+    assert_normal(data, 0, 9000, third, 0, 0.32);
+    assert_normal(data, 0, 9000, fourth, 0, 0.32);
+    assert_normal(data, 0, 9000, noises, 0, 0.32);
+    size_t quadrants[4] = {0};
+    for (size_t r = 0; r < 9000; r++) {
+        assert_int_equal(data->array.labels[r], r >= 4500);
+        quadrants[(cn_data_value(data, r, 0) > 0) * 2 + (cn_data_value(data, r, 1) > 0)]++;
+    }
+    for (size_t i = 0; i < 4; i++)
+        assert_in_range(quadrants[i], 2050, 2450);
+
+    cinch_data *again = cinch_data_load("donut", NULL, &error);
+    assert_int_equal(cinch_data_features(again), 5);
+    assert_true(cn_data_value(again, 8999, 3) == cn_data_value(data, 8999, 3));
+    cinch_data_free(again);
+    cinch_data_free(data);
+    cinch_recipe_free(recipe);
+
+    static const double values[] = {1, 2};
+    char inside[128];
+    snprintf(inside, sizeof inside, "mkdir '%s'", in_folder("donut"));
+    assert_int_equal(system(inside), 0);
+    data = cinch_data_view(CINCH_F64, SHAPE2(2, 1), values, NULL);
+    assert_int_equal(cinch_data_save(data, in_folder("donut/donut_corr2.npy"), false, NULL), CINCH_OK);
+    cinch_data_free(data);
+    data = cinch_data_load("donut", NULL, &error);
+    assert_string_equal(cinch_data_source(data), in_folder("donut/donut_corr2.npy"));
+    assert_int_equal(cinch_data_rows(data), 2);
+    cinch_data_free(data);
+    unsetenv("CINCH_DATA");
+}
+
 /* ---- All ----------------------------------------------------------------------------------------------- */
 
 static int make_folder(void **state)
@@ -650,6 +734,7 @@ int main(void)
         cmocka_unit_test(test_bad_scalers), cmocka_unit_test(test_gather),
         cmocka_unit_test(test_save_csv),    cmocka_unit_test(test_save_floats),
         cmocka_unit_test(test_save_load),   cmocka_unit_test(test_starved),
+        cmocka_unit_test(test_donut),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -158,11 +158,12 @@ static cinch_status train_with(setting *settings, size_t count, cinch_callback *
 static cinch_status train(cinch_error *error)
 {
     static setting settings[] = {
-        {"encoder", "dense 4 tanh | dropout 0.1 | dense 2"},
+        {"encoder", "dense 4 tanh | dense 2 sigmoid"},
+        {"decoder", "tied silu linear"},
         {"epochs", "2"},
         {"batch", "16"},
         {"validation", "0.2"},
-        {"penalty", "weight_l2 1e-4"},
+        {"penalty", "weight_l2 1e-4 | contractive 0.01 | kl_sparsity 0.1 0.01"},
         {"checkpoint", "1"},
         {"threads", "2"},
     };

@@ -22,7 +22,8 @@
 enum { ROWS = 60, SIDE = 8, PIXELS = SIDE * SIDE };
 
 static char folder[] = "/tmp/cinch-figures-XXXXXX";
-static cinch_model *images_model, *table_model, *choosing[2]; /* the last two begin with `concrete` */
+static cinch_model *images_model, *noisy_model, *table_model;
+static cinch_model *choosing[2]; /* these begin with `concrete` */
 static cinch_data *images, *table;
 
 static const char *path_of(const char *name)
@@ -34,11 +35,13 @@ static const char *path_of(const char *name)
 
 /* ---- Models ---------------------------------------------------------------------------------------- */
 
-static cinch_model *train(const cinch_data *data, const char *encoder, const char *validation)
+static cinch_model *train_net(const cinch_data *data, const char *encoder, const char *decoder,
+                              const char *validation)
 {
     cinch_error error = {0};
     cinch_recipe *recipe = cinch_recipe_new(&error);
     cinch_recipe_set(recipe, "encoder", encoder, &error);
+    cinch_recipe_set(recipe, "decoder", decoder, &error);
     cinch_recipe_set(recipe, "validation", validation, &error);
     cinch_recipe_set(recipe, "epochs", "3", &error);
     cinch_recipe_set(recipe, "threads", "1", &error);
@@ -50,6 +53,11 @@ static cinch_model *train(const cinch_data *data, const char *encoder, const cha
     cinch_trainer_free(trainer);
     cinch_recipe_free(recipe);
     return model;
+}
+
+static cinch_model *train(const cinch_data *data, const char *encoder, const char *validation)
+{
+    return train_net(data, encoder, "mirror", validation);
 }
 
 /* Bright squares at places that differ. */
@@ -160,10 +168,12 @@ static void check_text_picture(const char *path, bool svg)
     cn_bytes_clear(&bytes);
 }
 
+/* Of the table, the images, or, where the spec asks for noise, the images by a model that has some. */
 static cinch_status draw(const char *spec, bool of_table, const char *name, cinch_error *error)
 {
     const cinch_model *model = strncmp(spec, "mask", 4) == 0 ? choosing[of_table]
                                : of_table                    ? table_model
+                               : strstr(spec, "nois")        ? noisy_model
                                                              : images_model;
     cinch_figure_input input = {.model = model, .data = of_table ? table : images, .threads = 1};
     return cinch_figure_draw(spec, &input, path_of(name), error);
@@ -206,6 +216,44 @@ static void test_every_figure(void **state)
     draw_thrice("filters n=1", false);
     draw_thrice("latent points=1", true);
     draw_thrice("histogram of=means bins=1", false);
+}
+
+static void refuse(const char *spec, bool with_rows, const char *name, cinch_status wanted, const char *words)
+{
+    cinch_error error = {0};
+    cinch_figure_input input = {.model = images_model, .data = with_rows ? images : NULL};
+    cinch_status status = cinch_figure_draw(spec, &input, path_of(name), &error);
+    if (status != wanted || error.status != wanted || !strstr(error.message, words))
+        fail_msg("%s to %s: status %d, \"%s\"", spec, name, (int)status, error.message);
+    assert_true(access(path_of(name), F_OK) != 0);
+}
+
+/* Codes of images: of one channel, and of several, laid side by side; rows with noise, which a model
+ * without it refuses. */
+static void test_image_codes(void **state)
+{
+    (void)state;
+    static const cinch_shape shapes[] = {
+        {3, {ROWS, SIDE, SIDE}}, {4, {ROWS, SIDE / 2, SIDE / 2, 4}}, {4, {ROWS, SIDE, 4, 2}}};
+    for (size_t i = 0; i < 3; i++) {
+        cinch_error error = {0};
+        cinch_data *data = cinch_data_view(CINCH_U8, shapes[i], images->array.values, &error);
+        cinch_model *model = train_net(data, "noise mask 0.3", "dense 64", "0");
+        cinch_figure_input input = {.model = model, .data = data, .threads = 1};
+        static const char *const specs[] = {"compare n=4 rows=noisy,reconstruction,code,input",
+                                            "compare n=4 rows=code code=2x32", "grid 3 of=input noise=true",
+                                            "grid 3 noise=true when=before"};
+        for (size_t s = 0; s < sizeof specs / sizeof *specs; s++) {
+            unsigned width, height;
+            if (cinch_figure_draw(specs[s], &input, path_of("c.png"), &error))
+                fail_msg("%s: %s", specs[s], error.message);
+            assert_true(check_png(path_of("c.png"), &width, &height) > 500);
+        }
+        cinch_model_free(model);
+        cinch_data_free(data);
+    }
+    refuse("compare rows=noisy,input", true, "no.png", CINCH_USAGE, "does not begin with noise");
+    refuse("grid noise=true", true, "no.png", CINCH_USAGE, "does not begin with noise");
 }
 
 static void same_file(const char *a, const char *b)
@@ -289,16 +337,6 @@ static void test_scale_rises(void **state)
 
 /* ---- Refusals -------------------------------------------------------------------------------------- */
 
-static void refuse(const char *spec, bool with_rows, const char *name, cinch_status wanted, const char *words)
-{
-    cinch_error error = {0};
-    cinch_figure_input input = {.model = images_model, .data = with_rows ? images : NULL};
-    cinch_status status = cinch_figure_draw(spec, &input, path_of(name), &error);
-    if (status != wanted || error.status != wanted || !strstr(error.message, words))
-        fail_msg("%s to %s: status %d, \"%s\"", spec, name, (int)status, error.message);
-    assert_true(access(path_of(name), F_OK) != 0);
-}
-
 static void test_refusals(void **state)
 {
     (void)state;
@@ -325,7 +363,10 @@ static void test_memory(void **state)
     static const char *const specs[] = {"compare n=2 rows=input,reconstruction,code",
                                         "grid 2 when=before",
                                         "loss",
+                                        "debug points=9",
+                                        "compare n=2 rows=noisy,reconstruction",
                                         "latent",
+                                        "grid 2 noise=true",
                                         "histogram",
                                         "filters",
                                         "net",
@@ -428,6 +469,7 @@ static int set_up(void **state)
     images = make_images();
     table = make_table();
     images_model = train(images, "dense 6 relu", "0");
+    noisy_model = train(images, "noise gaussian 0.2 | dense 6 relu", "0");
     table_model = train(table, "dense 5 tanh | dense 3", "0.2");
     choosing[0] = train(images, "concrete 5", "0");
     choosing[1] = train(table, "concrete 4 | dense 2", "0.2");
@@ -438,6 +480,7 @@ static int tear_down(void **state)
 {
     (void)state;
     cinch_model_free(images_model);
+    cinch_model_free(noisy_model);
     cinch_model_free(table_model);
     cinch_model_free(choosing[0]);
     cinch_model_free(choosing[1]);
@@ -457,7 +500,7 @@ int main(void)
         cmocka_unit_test(test_before),       cmocka_unit_test(test_scale_rises),
         cmocka_unit_test(test_refusals),     cmocka_unit_test(test_memory),
         cmocka_unit_test(test_late),         cmocka_unit_test(test_run),
-        cmocka_unit_test(test_run_refused),
+        cmocka_unit_test(test_run_refused),  cmocka_unit_test(test_image_codes),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

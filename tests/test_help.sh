@@ -10,6 +10,7 @@ for command in $commands; do
     "$CINCH" help "$command" > text
     judge "help $command has examples before its flags" \
         "$(sed '/^Flags:/,$d' text | grep -q "^  .*cinch $command" || echo "it has none")"
+    judge "help $command has an example a line" "$(sed '/^Flags:/,$d' text | grep '^  ' | grep -v cinch)"
     judge "$command --help says the same" "$("$CINCH" "$command" --help | cmp - text 2>&1)"
 done
 for word in "" $commands $topics; do

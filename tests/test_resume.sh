@@ -3,7 +3,7 @@
 # left alone by what is refused.
 . "$(dirname "$0")/common.sh"
 make_table 1500 > table.csv
-net=(--encoder 'dropout 0.1 | dense 48 relu | dense 4 tanh' --decoder 'dense 48 relu | dense 12' --seed 3)
+net=(--encoder 'noise gaussian 0.1 | dropout 0.1 | dense 48 relu | dense 4 tanh' --decoder 'dense 48 relu | dense 12' --seed 3)
 recipe=(--train table.csv "${net[@]}" --validation 0.1 --batch 32)
 
 # The whole run, of epochs enough to take a second on this machine.
@@ -75,6 +75,21 @@ for percent in 50 20 80 40 65 10 30 5 90 15; do
 done
 judge "SIGINT within an epoch" "$why"
 judge "SIGINT within an epoch and --resume" "$(go_on within whole-3)"
+
+# Weights that two layers share, and penalties that keep something of their own.
+for kind in kl_sparsity contractive; do
+    weight=0.01
+    [ $kind = contractive ] || weight="0.2 0.01"
+    own=(--train table.csv --epochs $epochs --batch 64 --optimizer 'adam lr=0.003' --validation 0.2
+        --encoder 'dense 24 tanh | dense 4 sigmoid' --decoder 'tied relu linear' --penalty "$kind $weight")
+    start=$(now)
+    train whole-$kind "${own[@]}"
+    kept=$took
+    took=$(($(now) - start))
+    judge "SIGINT with tied weights and $kind" "$(stop_at $kind INT 130 40 "${own[@]}" -o $kind)"
+    judge "SIGINT with tied weights and $kind and --resume" "$(go_on $kind whole-$kind)"
+    took=$kept
+done
 
 # The data is found from another folder, too.
 judge "SIGINT before another folder" "$(stop_at moved INT 130 30 "${recipe[@]}" --epochs $epochs -o moved)"

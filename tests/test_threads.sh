@@ -33,6 +33,18 @@ same_on_threads "batches of one row" --train "$data/floats.npy" --epochs 2 --bat
     --scale standard --loss huber
 same_on_threads "a wide net" --train "$data/images.npy" --epochs 2 --batch 64 \
     --encoder 'dense 301 selu | dense 150 leaky' --decoder 'dense 301 sigmoid | dense 20 sigmoid'
+same_on_threads "tied, a batch's mean code, its validation's" --train table.csv --epochs 6 --batch 70 \
+    --encoder 'dropout 0.1 | dense 21 relu | dense 37 sigmoid' --decoder 'tied tanh linear' --validation 0.3 \
+    --penalty 'kl_sparsity 0.1 0.01 | weight_l2 0.001' --optimizer 'adam lr=0.01'
+same_on_threads "contractive, one layer" --train "$data/bytes.npy" --epochs 3 --batch 100 --validation 0.1 \
+    --encoder 'dense 33 silu' --penalty 'contractive 0.01' --decoder 'tied sigmoid' --loss bce
+same_on_threads "contractive, three layers, batches of all rows" --train table.csv --epochs 4 --batch 5000 \
+    --encoder 'dense 20 tanh | dense 9 gelu | dense 5 sigmoid' --validation 0.2 \
+    --penalty 'contractive 0.1 | kl_sparsity 0.2 0.1 | activity_l1 0.001'
+
+same_on_threads "noise of each kind" --train table.csv --epochs 6 --batch 50 --validation 0.2 --seed 3 \
+    --encoder 'noise gaussian 0.3 | dense 70 relu | noise mask 0.2 | dense 5 tanh | noise saltpepper 0.1' \
+    --decoder 'dense 70 relu | dense 12'
 
 # The threads that the environment or the machine gives.
 common="--train table.csv --epochs 3 --seed 9"

@@ -294,7 +294,7 @@ cinch_recipe *cinch_recipe_load(const char *path, cinch_error *error)
  * directories). False where memory ends; *folder NULL where the environment names none. */
 static bool find_data_folder(const cinch_recipe *recipe, char **folder, cinch_error *error)
 {
-    const char *named = recipe->data_folder ? recipe->data_folder : getenv("CINCH_DATA");
+    const char *named = recipe && recipe->data_folder ? recipe->data_folder : getenv("CINCH_DATA");
     const char *shared = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
     *folder = NULL;
     if (named && named[0])
@@ -322,6 +322,19 @@ char *cn_recipe_data_path(const cinch_recipe *recipe, const char *name, cinch_er
 static bool is_word(const char *text)
 {
     return text[0] == '\0' || strcmp(text, "-") == 0 || strcmp(text, "donut") == 0;
+}
+
+cinch_status cn_recipe_find_donut(const cinch_recipe *recipe, char **path, cinch_error *error)
+{
+    static const char file[] = "donut/donut_corr2.npy";
+    const char *folder = recipe && recipe->folder && strcmp(recipe->folder, ".") ? recipe->folder : NULL;
+    cinch_error local = {0};
+    *path = cn_path_join(folder, file, &local);
+    for (size_t place = 0; *path && !cn_file_exists(*path); place++) {
+        cn_free(*path);
+        *path = place == 0 ? cn_recipe_data_path(recipe, file, &local) : NULL;
+    }
+    return local.status ? cn_fail(error, local.status, "%s", local.message) : CINCH_OK;
 }
 
 /* The places of a relative path: beside the recipe or, for a flag, in the current folder; then the data
@@ -374,8 +387,12 @@ static void fail_places(const cinch_recipe *recipe, cn_key key, const places *tr
 char *cn_recipe_path(const cinch_recipe *recipe, cn_key key, cinch_error *error)
 {
     places tried;
-    if (is_word(cn_recipe_text(recipe, key)))
-        return cn_copy_text(cn_recipe_text(recipe, key), error);
+    const char *text = cn_recipe_text(recipe, key);
+    char *donut = NULL;
+    if (strcmp(text, "donut") == 0 && cn_recipe_find_donut(recipe, &donut, error))
+        return NULL;
+    if (is_word(text))
+        return donut ? donut : cn_copy_text(text, error);
     if (!find_places(recipe, key, &tried, error))
         return NULL;
     char *found = NULL;
@@ -429,8 +446,8 @@ bool cn_recipe_label_is_file(const cinch_recipe *recipe)
 static char *lasting_text(const cinch_recipe *recipe, cn_key key, cinch_error *error)
 {
     const char *text = cn_recipe_text(recipe, key);
-    bool path =
-        cn_recipe_keys[key].path && !is_word(text) && (key != CN_LABEL || cn_recipe_label_is_file(recipe));
+    bool path = cn_recipe_keys[key].path && text[0] && strcmp(text, "-") != 0 &&
+                (key != CN_LABEL || cn_recipe_label_is_file(recipe));
     if (!path)
         return cn_copy_text(text, error);
     cinch_error local = {0};
@@ -439,7 +456,8 @@ static char *lasting_text(const cinch_recipe *recipe, cn_key key, cinch_error *e
         cn_fail(error, local.status, "%s", local.message);
         return NULL;
     }
-    char *lasting = found ? cn_path_absolute(found, error) : cn_copy_text(text, error);
+    bool word = found && is_word(found); /* rows that are made are at home everywhere */
+    char *lasting = found && !word ? cn_path_absolute(found, error) : cn_copy_text(text, error);
     cn_free(found);
     return lasting;
 }
@@ -511,11 +529,11 @@ enum { FILE_NAME = true, NO_FILE = false, IN_MODEL = true, NOT_IN_MODEL = false 
 
 const cn_recipe_key cn_recipe_keys[CN_NKEY] = {
     [CN_TRAIN] = {"data", TEXT("train", "",
-        "rows to learn from: a file, or a folder of PNG files"), FILE_NAME, NOT_IN_MODEL},
+        "rows to learn from: a file, a folder of PNG files, or the word donut"), FILE_NAME, NOT_IN_MODEL},
     [CN_TEST] = {"data", TEXT("test", "",
-        "rows for the test loss: a file, or a folder of PNG files"), FILE_NAME, NOT_IN_MODEL},
+        "rows for the test loss, in the same way"), FILE_NAME, NOT_IN_MODEL},
     [CN_COLUMNS] = {"data", TEXT("columns", "",
-        "columns to take: names, indices, ranges 0-3"), NO_FILE, IN_MODEL},
+        "columns to take: names (in quotes where they have a comma), indices, ranges 0-3"), NO_FILE, IN_MODEL},
     [CN_LABEL] = {"data", TEXT("label", "",
         "each row's class: a column or a file"), FILE_NAME, IN_MODEL},
     [CN_ARRAY] = {"data", TEXT("array", "",

@@ -67,14 +67,18 @@ cinch_recipe *cn_recipe_parse(const char *source, const char *chars, size_t leng
 cinch_recipe *cn_recipe_copy(const cinch_recipe *recipe, cinch_error *error);
 
 /* The existing file that a path key names: absolute; or beside the recipe (or in the current folder, where
- * it was set by a flag); or in the data folder. "-", "" and the word `donut` stay. Where none exists:
- * CINCH_IO, naming the places that were tried and where to put the data. The caller frees it. A label that
- * names a column is not a path: ask cn_recipe_label_is_file first. */
+ * it was set by a flag); or in the data folder. "-", "" and a `donut` that no file is found for stay. Where
+ * none exists: CINCH_IO, naming the places that were tried and where to put the data. The caller frees it. A
+ * label that names a column is not a path: ask cn_recipe_label_is_file first. */
 char *cn_recipe_path(const cinch_recipe *recipe, cn_key key, cinch_error *error);
 bool cn_recipe_label_is_file(const cinch_recipe *recipe);
-/* The data folder's own path of a name, for words like `donut`; NULL, without an error, where there is no
- * data folder. The caller frees it. */
+/* The data folder's own path of a name (recipe NULL: the environment's data folder); NULL, without an error,
+ * where there is no data folder. The caller frees it. */
 char *cn_recipe_data_path(const cinch_recipe *recipe, const char *name, cinch_error *error);
+
+/* The file that the word `donut` stands for, donut/donut_corr2.npy: beside the recipe (read from no file, or
+ * NULL: in the current folder), then in the data folder. *path is the caller's; NULL where there is none. */
+cinch_status cn_recipe_find_donut(const cinch_recipe *recipe, char **path, cinch_error *error);
 
 /* The whole recipe as INI with its sections. for_model: of the keys that a model keeps those that are not
  * at their default, set or not, so that equal settings print equal; else all keys, paths of files that

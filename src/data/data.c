@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/recipe.h"
 #include "base/text.h"
+#include "data/donut.h"
 #include "data/values.h"
 #include "format/table.h"
 
@@ -257,7 +258,8 @@ static cinch_status load_array(const char *path, const cinch_recipe *recipe, con
         options.array = text_or_null(recipe, CN_ARRAY);
         options.missing_is_nan = cn_recipe_value(recipe, CN_MISSING).word == CN_MISSING_MEAN;
     }
-    cinch_status status = cn_array_read(path, &options, array, error);
+    cinch_status status = strcmp(path, "donut") == 0 ? cn_donut_make(array, error)
+                                                     : cn_array_read(path, &options, array, error);
     if (status == CINCH_OK)
         status = refuse_empty(array, source, error);
     if (status == CINCH_OK && !array->table)
@@ -271,17 +273,27 @@ static cinch_status load_array(const char *path, const cinch_recipe *recipe, con
 
 cinch_data *cinch_data_load(const char *path, const cinch_recipe *recipe, cinch_error *error)
 {
-    const char *source = strcmp(path, "-") == 0 ? "standard input" : path;
+    bool word = strcmp(path, "donut") == 0;
     cn_array array = {.values = NULL};
     cinch_data *data = NULL;
+    char *found = NULL;
 
-    if (load_array(path, recipe, source, &array, error) == CINCH_OK)
-        data = make_data(&array, false, source, error);
+    if (word && cn_recipe_find_donut(recipe, &found, error) != CINCH_OK)
+        return NULL;
+    const char *source = strcmp(path, "-") == 0 ? "standard input" : found ? found : path;
+    if (load_array(found ? found : path, recipe, source, &array, error) == CINCH_OK)
+        data = make_data(&array, false, word && !found ? "donut (generated)" : source, error);
     cn_array_clear(&array);
+    cn_free(found);
     return data;
 }
 
 /* ---- Asking -------------------------------------------------------------------------------------------- */
+
+const char *cinch_data_source(const cinch_data *data)
+{
+    return data->source;
+}
 
 cinch_shape cinch_data_shape(const cinch_data *data)
 {

@@ -451,8 +451,13 @@ static cinch_status refuse_cell(const csv_table *table, const csv_cell *cell, si
         return cn_fail(error, CINCH_BAD_INPUT, "%s:%zu: %s is missing: \"%s\" (see --missing)", source, line,
                        where, text);
     if (has_decimal_comma(cell))
-        return cn_fail(error, CINCH_BAD_INPUT, "%s:%zu: %s: \"%s\" has a decimal comma; write decimal points",
-                       source, line, where, text);
+        return cn_fail(error, CINCH_BAD_INPUT,
+                       "%s:%zu: %s: \"%s\" has a comma: write 1.5 for decimals, 1201 for thousands", source,
+                       line, where, text);
+    if (table->columns == 1 && strpbrk(text, " :|") != NULL)
+        return cn_fail(error, CINCH_BAD_INPUT,
+                       "%s:%zu: %s: \"%s%s\" is not a number: cells are parted by a comma, ; or a tab",
+                       source, line, where, text, whole ? "" : "...");
     return cn_fail(error, CINCH_BAD_INPUT,
                    "%s:%zu: %s: \"%s%s\" is not a number (see --missing, --columns and --label)", source,
                    line, where, text, whole ? "" : "...");

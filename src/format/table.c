@@ -121,23 +121,48 @@ cinch_status cn_columns_find_label(const cn_columns *columns, const cn_format_op
     return optional ? CINCH_OK : CINCH_BAD_INPUT;
 }
 
-/* The list's next item without the blanks around it; moves *list behind its comma, to NULL at the end. */
-static bool next_item(const char **list, char item[ITEM_ROOM])
+/* An item in double quotes, in which a quote is written twice; moves *at behind it. */
+static bool quoted_item(const char **at, char item[ITEM_ROOM])
 {
-    const char *begin = *list, *comma = strchr(begin, ',');
-    const char *end = comma != NULL ? comma : begin + strlen(begin);
+    const char *from = *at + 1;
+    size_t length = 0;
 
-    *list = comma != NULL ? comma + 1 : NULL;
-    while (begin < end && (*begin == ' ' || *begin == '\t'))
-        begin++;
-    while (begin < end && (end[-1] == ' ' || end[-1] == '\t'))
-        end--;
-    size_t length = (size_t)(end - begin);
+    while (*from != '\0' && (*from != '"' || from[1] == '"')) {
+        if (length + 1 == ITEM_ROOM)
+            return false;
+        from += *from == '"';
+        item[length++] = *from++;
+    }
+    item[length] = '\0';
+    *at = from + (*from == '"');
+    return *from == '"';
+}
+
+/* An item up to the next comma, without the blanks before that. */
+static bool plain_item(const char **at, char item[ITEM_ROOM])
+{
+    const char *begin = *at;
+    size_t length = strcspn(begin, ",");
+
+    *at = begin + length;
+    while (length > 0 && (begin[length - 1] == ' ' || begin[length - 1] == '\t'))
+        length--;
     if (length >= ITEM_ROOM)
         return false;
     memcpy(item, begin, length);
     item[length] = '\0';
     return true;
+}
+
+/* The list's next item without the blanks around it; moves *list behind its comma, to NULL at the end. */
+static bool next_item(const char **list, char item[ITEM_ROOM])
+{
+    const char *at = *list + strspn(*list, " \t");
+    bool whole = *at == '"' ? quoted_item(&at, item) : plain_item(&at, item);
+
+    at += strspn(at, " \t");
+    *list = *at == ',' ? at + 1 : NULL;
+    return whole && (*at == ',' || *at == '\0');
 }
 
 static cinch_status take_range(const cn_columns *columns, size_t first, size_t last, bool *taken,
@@ -162,10 +187,11 @@ static cinch_status choose(const cn_columns *columns, const char *list, bool *ta
     *nchosen = 0;
     while (list != NULL) {
         if (!next_item(&list, item) || item[0] == '\0')
-            return cn_fail(error, CINCH_BAD_INPUT,
-                           "%s: an item of the list of columns is empty or too long (see "
-                           "--columns)",
-                           columns->source);
+            return cn_fail(
+                error, CINCH_BAD_INPUT,
+                "%s: an item of the list of columns is empty, is too long, or has a quote that is not "
+                "closed (see --columns)",
+                columns->source);
         cinch_status status = find_item(columns, item, &first, &last, error);
         if (status == CINCH_OK)
             status = take_range(columns, first, last, taken, chosen, nchosen, error);

@@ -88,10 +88,9 @@ static size_t up_plane(const cn_convolution *c)
     return cn_round_up(large_plane(c), CN_PANEL);
 }
 
-size_t cn_convolution_scratch(const cn_convolution *c)
+size_t cn_convolution_scratch(const cn_convolution *c, size_t channels)
 {
-    size_t down = c->small_channels * down_plane(c), up = c->channels * up_plane(c);
-    return down > up ? down : up;
+    return channels * (down_plane(c) > up_plane(c) ? down_plane(c) : up_plane(c));
 }
 
 /* ---- The planes of a remainder ------------------------------------------------------------------------- */
@@ -149,19 +148,19 @@ static const void *bias_of(const cn_kernels *kernels, const void *bias, size_t c
 
 /* ---- Spreading ----------------------------------------------------------------------------------------- */
 
-void cn_convolution_spread_large(const cn_convolution *c, const cn_kernels *kernels, const void *image,
-                                 void *spread)
+void cn_convolution_spread_large(const cn_convolution *c, const cn_kernels *kernels, size_t first,
+                                 size_t count, const void *planes, void *spread)
 {
     for (size_t row = 0; row < c->stride; row++)
         for (size_t column = 0; column < c->stride; column++) {
             remainder r = remainder_of(c, row, column);
             size_t plane = row * c->stride + column;
-            for (size_t channel = 0; channel < c->channels; channel++)
+            for (size_t channel = first; channel < first + count; channel++)
                 kernels->place(&(cn_placement){
                     .rows = r.nrow,
                     .columns = r.ncolumn,
-                    .from =
-                        at(kernels, image, (channel * c->height + r.image_row) * c->width + r.image_column),
+                    .from = at(kernels, planes,
+                               ((channel - first) * c->height + r.image_row) * c->width + r.image_column),
                     .from_row = c->stride * c->width,
                     .from_column = c->stride,
                     .to = at_in(kernels, spread,
@@ -172,14 +171,14 @@ void cn_convolution_spread_large(const cn_convolution *c, const cn_kernels *kern
         }
 }
 
-void cn_convolution_spread_small(const cn_convolution *c, const cn_kernels *kernels, const void *image,
-                                 void *spread)
+void cn_convolution_spread_small(const cn_convolution *c, const cn_kernels *kernels, size_t first,
+                                 size_t count, const void *planes, void *spread)
 {
-    for (size_t channel = 0; channel < c->small_channels; channel++)
+    for (size_t channel = first; channel < first + count; channel++)
         kernels->place(
             &(cn_placement){.rows = c->small_height,
                             .columns = c->small_width,
-                            .from = at(kernels, image, channel * c->small_height * c->small_width),
+                            .from = at(kernels, planes, (channel - first) * c->small_height * c->small_width),
                             .from_row = c->small_width,
                             .from_column = 1,
                             .to = at_in(kernels, spread, channel * small_plane(c) + small_start(c)),
@@ -195,7 +194,8 @@ static size_t kernel_size(const cn_convolution *c)
 }
 
 void cn_convolution_down(const cn_convolution *c, const cn_kernels *kernels, const void *weight,
-                         const void *bias, const void *large, void *scratch, void *image)
+                         const void *bias, const void *large, size_t first, size_t count, void *scratch,
+                         void *planes)
 {
     for (size_t row = 0; row < c->stride; row++)
         for (size_t column = 0; column < c->stride; column++) {
@@ -203,53 +203,54 @@ void cn_convolution_down(const cn_convolution *c, const cn_kernels *kernels, con
             size_t plane = row * c->stride + column;
             if (plane > 0 && (!r.kernel_rows || !r.kernel_columns))
                 continue;
-            kernels->correlate(
-                &(cn_correlation){.out = c->small_channels,
-                                  .in = c->channels,
-                                  .count = small_positions(c),
-                                  .rows = r.kernel_rows,
-                                  .columns = r.kernel_columns,
-                                  .x = at(kernels, large, plane * large_plane(c)),
-                                  .x_plane = square(c->stride) * large_plane(c),
-                                  .x_row = (ptrdiff_t)pitch(c),
-                                  .x_column = 1,
-                                  .weight = at(kernels, weight, row * c->kernel_width + column),
-                                  .weight_out = c->channels * kernel_size(c),
-                                  .weight_in = kernel_size(c),
-                                  .weight_row = c->stride * c->kernel_width,
-                                  .weight_column = c->stride,
-                                  .accumulate = plane > 0,
-                                  .y = scratch,
-                                  .y_plane = down_plane(c)});
+            kernels->correlate(&(cn_correlation){
+                .out = count,
+                .in = c->channels,
+                .count = small_positions(c),
+                .rows = r.kernel_rows,
+                .columns = r.kernel_columns,
+                .x = at(kernels, large, plane * large_plane(c)),
+                .x_plane = square(c->stride) * large_plane(c),
+                .x_row = (ptrdiff_t)pitch(c),
+                .x_column = 1,
+                .weight = at(kernels, weight,
+                             first * c->channels * kernel_size(c) + row * c->kernel_width + column),
+                .weight_out = c->channels * kernel_size(c),
+                .weight_in = kernel_size(c),
+                .weight_row = c->stride * c->kernel_width,
+                .weight_column = c->stride,
+                .accumulate = plane > 0,
+                .y = scratch,
+                .y_plane = down_plane(c)});
         }
-    for (size_t channel = 0; channel < c->small_channels; channel++)
+    for (size_t channel = 0; channel < count; channel++)
         kernels->place(
             &(cn_placement){.rows = c->small_height,
                             .columns = c->small_width,
                             .from = at(kernels, scratch, channel * down_plane(c)),
                             .from_row = pitch(c),
                             .from_column = 1,
-                            .to = at_in(kernels, image, channel * c->small_height * c->small_width),
+                            .to = at_in(kernels, planes, channel * c->small_height * c->small_width),
                             .to_row = c->small_width,
                             .to_column = 1,
-                            .add = bias_of(kernels, bias, channel)});
+                            .add = bias_of(kernels, bias, first + channel)});
 }
 
 /* What the remainder's planes, in scratch, give to the larger image. */
 static void place_large(const cn_convolution *c, const cn_kernels *kernels, const remainder *r,
-                        const void *bias, const void *scratch, void *image)
+                        const void *bias, size_t first, size_t count, const void *scratch, void *planes)
 {
-    for (size_t channel = 0; channel < c->channels; channel++)
+    for (size_t channel = 0; channel < count; channel++)
         kernels->place(&(cn_placement){
             .rows = r->nrow,
             .columns = r->ncolumn,
             .from = at(kernels, scratch, channel * up_plane(c) + r->first_row * pitch(c) + r->first_column),
             .from_row = pitch(c),
             .from_column = 1,
-            .to = at_in(kernels, image, (channel * c->height + r->image_row) * c->width + r->image_column),
+            .to = at_in(kernels, planes, (channel * c->height + r->image_row) * c->width + r->image_column),
             .to_row = c->stride * c->width,
             .to_column = c->stride,
-            .add = bias_of(kernels, bias, channel)});
+            .add = bias_of(kernels, bias, first + channel)});
 }
 
 /* Where the windows, not padded, stop before the image does, its last rows and columns are met by none. */
@@ -259,31 +260,32 @@ static bool meets_all(const cn_convolution *c)
 }
 
 void cn_convolution_up(const cn_convolution *c, const cn_kernels *kernels, const void *weight,
-                       const void *bias, const void *small, void *scratch, void *image)
+                       const void *bias, const void *small, size_t first, size_t count, void *scratch,
+                       void *planes)
 {
     if (!meets_all(c))
-        memset(image, 0, c->channels * c->height * c->width * kernels->real_size);
+        memset(planes, 0, count * c->height * c->width * kernels->real_size);
     for (size_t row = 0; row < c->stride; row++)
         for (size_t column = 0; column < c->stride; column++) {
             remainder r = remainder_of(c, row, column);
-            kernels->correlate(
-                &(cn_correlation){.out = c->channels,
-                                  .in = c->small_channels,
-                                  .count = large_plane(c),
-                                  .rows = r.kernel_rows,
-                                  .columns = r.kernel_columns,
-                                  .x = at(kernels, small, small_start(c)),
-                                  .x_plane = small_plane(c),
-                                  .x_row = -(ptrdiff_t)pitch(c),
-                                  .x_column = -1,
-                                  .weight = at(kernels, weight, row * c->kernel_width + column),
-                                  .weight_out = kernel_size(c),
-                                  .weight_in = c->channels * kernel_size(c),
-                                  .weight_row = c->stride * c->kernel_width,
-                                  .weight_column = c->stride,
-                                  .y = scratch,
-                                  .y_plane = up_plane(c)});
-            place_large(c, kernels, &r, bias, scratch, image);
+            kernels->correlate(&(cn_correlation){
+                .out = count,
+                .in = c->small_channels,
+                .count = large_plane(c),
+                .rows = r.kernel_rows,
+                .columns = r.kernel_columns,
+                .x = at(kernels, small, small_start(c)),
+                .x_plane = small_plane(c),
+                .x_row = -(ptrdiff_t)pitch(c),
+                .x_column = -1,
+                .weight = at(kernels, weight, first * kernel_size(c) + row * c->kernel_width + column),
+                .weight_out = kernel_size(c),
+                .weight_in = c->channels * kernel_size(c),
+                .weight_row = c->stride * c->kernel_width,
+                .weight_column = c->stride,
+                .y = scratch,
+                .y_plane = up_plane(c)});
+            place_large(c, kernels, &r, bias, first, count, scratch, planes);
         }
 }
 

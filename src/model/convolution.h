@@ -29,22 +29,27 @@ typedef struct cn_convolution {
 size_t cn_same_extent(size_t extent, size_t stride);
 size_t cn_same_before(size_t extent, size_t kernel, size_t stride);
 
-/* Reals of the images when spread, and of the scratch that `down` and `up` need. */
+/* Reals of the images when spread, and of the scratch that `down` and `up` need for so many channels at a
+ * time. */
 size_t cn_convolution_large(const cn_convolution *convolution);
 size_t cn_convolution_small(const cn_convolution *convolution);
-size_t cn_convolution_scratch(const cn_convolution *convolution);
+size_t cn_convolution_scratch(const cn_convolution *convolution, size_t channels);
 
-/* One image, channel after channel, to its spread planes, whose room must be 0 and stays so. */
-void cn_convolution_spread_large(const cn_convolution *convolution, const cn_kernels *kernels,
-                                 const void *image, void *spread);
-void cn_convolution_spread_small(const cn_convolution *convolution, const cn_kernels *kernels,
-                                 const void *image, void *spread);
+/* Channels [first, first + count) of one image, plane after plane, to its spread planes, whose room must be 0
+ * and stays so. `planes` holds those channels alone, `spread` the whole image. */
+void cn_convolution_spread_large(const cn_convolution *convolution, const cn_kernels *kernels, size_t first,
+                                 size_t count, const void *planes, void *spread);
+void cn_convolution_spread_small(const cn_convolution *convolution, const cn_kernels *kernels, size_t first,
+                                 size_t count, const void *planes, void *spread);
 
-/* From the one's spread planes to the other image. bias: a real for each channel of that image, or NULL. */
+/* From the one's spread planes to channels [first, first + count) of the other, written to `planes`, the first
+ * of them. bias: a real for each channel of that image, or NULL. */
 void cn_convolution_down(const cn_convolution *convolution, const cn_kernels *kernels, const void *weight,
-                         const void *bias, const void *large, void *scratch, void *image);
+                         const void *bias, const void *large, size_t first, size_t count, void *scratch,
+                         void *planes);
 void cn_convolution_up(const cn_convolution *convolution, const cn_kernels *kernels, const void *weight,
-                       const void *bias, const void *small, void *scratch, void *image);
+                       const void *bias, const void *small, size_t first, size_t count, void *scratch,
+                       void *planes);
 
 /* reals[0..count) (+)= the gradient of weights [first, first + count): over so many rows, each with both
  * images spread, one of the two holding slopes. */

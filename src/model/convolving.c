@@ -2,6 +2,108 @@
 
 #include <string.h>
 
+enum { PLANES = 4 }; /* made, and used, at a time */
+
+/* ---- Sizes --------------------------------------------------------------------------------------------- */
+
+cn_convolving cn_convolving_fused(const cn_convolving *layer, size_t repeat, size_t pool)
+{
+    cn_convolving fused = *layer;
+    fused.pool = pool > 1 ? pool : 1;
+    if (repeat > 1) {
+        fused.repeat = repeat;
+        fused.convolution = cn_folding(&layer->unfolded, repeat);
+        fused.up = true;
+    }
+    return fused;
+}
+
+static size_t input_channels(const cn_convolving *layer)
+{
+    return layer->up ? layer->convolution.small_channels : layer->convolution.channels;
+}
+
+static size_t output_channels(const cn_convolving *layer)
+{
+    return layer->up ? layer->convolution.channels : layer->convolution.small_channels;
+}
+
+static size_t input_plane(const cn_convolving *layer)
+{
+    const cn_convolution *c = &layer->convolution;
+    return layer->up ? c->small_height * c->small_width : c->height * c->width;
+}
+
+/* A plane as it comes out of the convolution. */
+static size_t whole_plane(const cn_convolving *layer)
+{
+    const cn_convolution *c = &layer->convolution;
+    return layer->up ? c->height * c->width : c->small_height * c->small_width;
+}
+
+static cn_pooling pooling_of(const cn_convolving *layer, size_t planes)
+{
+    const cn_convolution *c = &layer->convolution;
+    cinch_shape shape = {
+        .rank = 3,
+        .sizes = {layer->up ? c->height : c->small_height, layer->up ? c->width : c->small_width, planes}};
+    return cn_image_pooling(shape, layer->pool);
+}
+
+/* And as it comes out of the layer. */
+static size_t output_plane(const cn_convolving *layer)
+{
+    cn_pooling pooling = pooling_of(layer, 1);
+    return pooling.small_height * pooling.small_width;
+}
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static size_t weights_of(const cn_convolution *c)
+{
+    return c->small_channels * c->channels * c->kernel_height * c->kernel_width;
+}
+
+static bool keeps_z(const cn_convolving *layer)
+{
+    return cn_activation_needs_input(layer->activation);
+}
+
+size_t cn_convolving_spread(const cn_convolving *layer)
+{
+    return layer->up ? cn_convolution_small(&layer->convolution) : cn_convolution_large(&layer->convolution);
+}
+
+static size_t slopes_spread(const cn_convolving *layer)
+{
+    return layer->up ? cn_convolution_large(&layer->convolution) : cn_convolution_small(&layer->convolution);
+}
+
+size_t cn_convolving_kept_output(const cn_convolving *layer)
+{
+    return keeps_z(layer) || layer->pool > 1 ? output_channels(layer) * output_plane(layer) : 0;
+}
+
+size_t cn_convolving_folded(const cn_convolving *layer)
+{
+    return layer->repeat > 1 ? cn_round_up(weights_of(&layer->convolution), CN_PANEL) : 0;
+}
+
+/* Of scratch: a folded weight or its gradient, some whole planes, what a correlation needs. */
+static size_t pooled_planes(const cn_convolving *layer)
+{
+    return layer->pool > 1 ? cn_round_up(PLANES * whole_plane(layer), CN_PANEL) : 0;
+}
+
+size_t cn_convolving_scratch(const cn_convolving *layer)
+{
+    return cn_convolving_folded(layer) + pooled_planes(layer) +
+           cn_convolution_scratch(&layer->convolution, PLANES);
+}
+
 size_t cn_convolving_declare(const cn_convolving *layer, cn_declaration *declarations)
 {
     const cn_convolution *c = &layer->convolution;
@@ -19,33 +121,77 @@ size_t cn_convolving_declare(const cn_convolving *layer, cn_declaration *declara
     return 2;
 }
 
-/* ---- What a row keeps ---------------------------------------------------------------------------------- */
+/* ---- One image ----------------------------------------------------------------------------------------- */
 
-/* The images spread, then the sums of each output channel's slopes, then z where f' needs it. */
-struct places {
-    size_t small, sums, z, end;
-};
-
-static size_t output_channels(const cn_convolving *layer)
+static void *at(const cn_kernels *kernels, const void *reals, size_t place)
 {
-    return layer->up ? layer->convolution.channels : layer->convolution.small_channels;
+    return (char *)reals + place * kernels->real_size;
 }
 
-static size_t output_size(const cn_convolving *layer)
+static void spread(const cn_convolution *c, const cn_kernels *kernels, bool small, size_t first, size_t count,
+                   const void *planes, void *to)
+{
+    if (small)
+        cn_convolution_spread_small(c, kernels, first, count, planes, to);
+    else
+        cn_convolution_spread_large(c, kernels, first, count, planes, to);
+}
+
+static void convolve(const cn_convolution *c, const cn_kernels *kernels, bool up, const void *weight,
+                     const void *bias, const void *from, size_t first, size_t count, void *scratch,
+                     void *planes)
+{
+    if (up)
+        cn_convolution_up(c, kernels, weight, bias, from, first, count, scratch, planes);
+    else
+        cn_convolution_down(c, kernels, weight, bias, from, first, count, scratch, planes);
+}
+
+const void *cn_convolving_weight(const cn_convolving *layer, const cn_kernels *kernels, const void *weight,
+                                 void *room)
+{
+    if (layer->repeat == 1)
+        return weight;
+    cn_folding_weight(&layer->unfolded, layer->repeat, kernels, weight, room);
+    return room;
+}
+
+void cn_convolving_run(const cn_convolving *layer, const cn_kernels *kernels, const void *weight,
+                       const void *bias, const void *x, void *room, void *kept, void *scratch, void *y)
 {
     const cn_convolution *c = &layer->convolution;
-    return layer->up ? c->channels * c->height * c->width
-                     : c->small_channels * c->small_height * c->small_width;
+    const size_t channels = output_channels(layer), plane = output_plane(layer);
+    void *planes = at(kernels, scratch, cn_convolving_folded(layer));
+    void *sums = at(kernels, planes, pooled_planes(layer));
+    spread(c, kernels, layer->up, 0, input_channels(layer), x, room);
+    for (size_t first = 0; first < channels; first += PLANES) {
+        const size_t count = least(PLANES, channels - first);
+        void *out = at(kernels, y, first * plane), *keep = kept ? at(kernels, kept, first * plane) : NULL;
+        void *z = layer->pool > 1 ? planes : keep && keeps_z(layer) ? keep : out;
+        convolve(c, kernels, layer->up, weight, bias, room, first, count, sums, z);
+        if (layer->pool > 1) {
+            const cn_pooling pooling = pooling_of(layer, count);
+            cn_activate_all(kernels, layer->activation, count * whole_plane(layer), z, z);
+            kernels->pool_max(&pooling, z, out, keep);
+        } else {
+            cn_activate_all(kernels, layer->activation, count * plane, z, out);
+        }
+    }
 }
+
+/* ---- A layer's passes ---------------------------------------------------------------------------------- */
+
+/* What a row keeps: itself spread, its slopes spread, the sums of each channel's slopes, kept_output. */
+struct places {
+    size_t slopes, sums, output, end;
+};
 
 static struct places places_of(const cn_convolving *layer)
 {
-    struct places places = {.small = cn_convolution_large(&layer->convolution)};
-    places.sums = places.small + cn_convolution_small(&layer->convolution);
-    places.z = places.sums + cn_round_up(output_channels(layer), CN_PANEL);
-    places.end =
-        places.z +
-        (cn_activation_needs_input(layer->activation) ? cn_round_up(output_size(layer), CN_PANEL) : 0);
+    struct places places = {.slopes = cn_round_up(cn_convolving_spread(layer), CN_PANEL)};
+    places.sums = places.slopes + cn_round_up(slopes_spread(layer), CN_PANEL);
+    places.output = places.sums + cn_round_up(output_channels(layer), CN_PANEL);
+    places.end = places.output + cn_round_up(cn_convolving_kept_output(layer), CN_PANEL);
     return places;
 }
 
@@ -54,82 +200,100 @@ size_t cn_convolving_kept(const cn_convolving *layer)
     return places_of(layer).end;
 }
 
-/* ---- Passes -------------------------------------------------------------------------------------------- */
+/* The layer in this place: a loss on the logits has the activation in itself. */
+static cn_convolving in_flow(const cn_convolving *layer, const cn_flow *flow)
+{
+    cn_convolving placed = *layer;
+    if (flow->logits)
+        placed.activation = CN_LINEAR;
+    return placed;
+}
 
 void cn_convolving_forward(const cn_convolving *layer, const cn_flow *flow, const cn_step *step, size_t first,
                            size_t count)
 {
-    const cn_convolution *c = &layer->convolution;
-    const cn_kernels *kernels = step->kernels;
-    const void *weight = flow->parameters[CN_CONVOLVING_WEIGHT]->reals,
-               *bias = flow->parameters[CN_CONVOLVING_BIAS]->reals;
-    const struct places places = places_of(layer);
+    const cn_convolving placed = in_flow(layer, flow);
+    const struct places places = places_of(&placed);
+    const void *bias = flow->parameters[CN_CONVOLVING_BIAS]->reals;
+    const void *weight = cn_convolving_weight(&placed, step->kernels,
+                                              flow->parameters[CN_CONVOLVING_WEIGHT]->reals, step->scratch);
     for (size_t r = first; r < first + count; r++) {
-        const void *x = cn_row(step, flow->x, flow->x_stride, r);
-        void *y = cn_row(step, flow->y, flow->y_stride, r);
-        void *large = cn_row(step, flow->kept, flow->kept_stride, r);
-        void *small = cn_row(step, large, places.small, 1);
-        void *z = places.end > places.z ? cn_row(step, large, places.z, 1) : y;
-        if (layer->up) {
-            cn_convolution_spread_small(c, kernels, x, small);
-            cn_convolution_up(c, kernels, weight, bias, small, step->scratch, z);
-        } else {
-            cn_convolution_spread_large(c, kernels, x, large);
-            cn_convolution_down(c, kernels, weight, bias, large, step->scratch, z);
+        void *kept = cn_row(step, flow->kept, flow->kept_stride, r);
+        cn_convolving_run(&placed, step->kernels, weight, bias, cn_row(step, flow->x, flow->x_stride, r),
+                          kept, cn_row(step, kept, places.output, 1), step->scratch,
+                          cn_row(step, flow->y, flow->y_stride, r));
+    }
+}
+
+/* dz = dy f'(z), left in dy; its sums; and where only the largest came out, dz where they were: all spread. */
+static void spread_slopes(const cn_convolving *layer, const cn_kernels *kernels, const void *kept_output,
+                          const void *y, void *dy, void *sums, void *room, void *planes)
+{
+    const size_t channels = output_channels(layer), plane = output_plane(layer);
+    for (size_t first = 0; first < channels; first += PLANES) {
+        const size_t count = least(PLANES, channels - first);
+        const void *out = at(kernels, y, first * plane), *keep = at(kernels, kept_output, first * plane);
+        void *slopes = at(kernels, dy, first * plane);
+        cn_activate_all_backward(kernels, layer->activation, count * plane, keeps_z(layer) ? keep : out, out,
+                                 slopes);
+        kernels->plane_sums(count, plane, slopes, at(kernels, sums, first));
+        if (layer->pool > 1) {
+            const cn_pooling pooling = pooling_of(layer, count);
+            kernels->pool_max_backward(&pooling, slopes, keep, planes);
+            slopes = planes;
         }
-        if (!flow->logits)
-            cn_activate_all(kernels, layer->activation, output_size(layer), z, y);
-        else if (z != y)
-            memcpy(y, z, output_size(layer) * kernels->real_size);
+        spread(&layer->convolution, kernels, !layer->up, first, count, slopes, room);
     }
 }
 
 void cn_convolving_backward(const cn_convolving *layer, const cn_flow *flow, const cn_step *step,
                             size_t first, size_t count)
 {
-    const cn_convolution *c = &layer->convolution;
+    const cn_convolving placed = in_flow(layer, flow);
     const cn_kernels *kernels = step->kernels;
-    const void *weight = flow->parameters[CN_CONVOLVING_WEIGHT]->reals;
-    const struct places places = places_of(layer);
-    size_t channels = output_channels(layer), size = output_size(layer);
+    const struct places places = places_of(&placed);
+    const size_t channels = input_channels(&placed), plane = input_plane(&placed);
+    void *planes = at(kernels, step->scratch, cn_convolving_folded(&placed));
+    void *sums = at(kernels, planes, pooled_planes(&placed));
+    const void *weight =
+        flow->dx ? cn_convolving_weight(&placed, kernels, flow->parameters[CN_CONVOLVING_WEIGHT]->reals,
+                                        step->scratch)
+                 : NULL;
     for (size_t r = first; r < first + count; r++) {
-        void *dz = cn_row(step, flow->dy, flow->y_stride, r);
-        void *dx = flow->dx ? cn_row(step, flow->dx, flow->x_stride, r) : NULL;
-        void *large = cn_row(step, flow->kept, flow->kept_stride, r);
-        void *small = cn_row(step, large, places.small, 1);
-        const void *y = cn_row(step, flow->y, flow->y_stride, r);
-        const void *z = places.end > places.z ? cn_row(step, large, places.z, 1) : y;
-        if (!flow->logits)
-            cn_activate_all_backward(kernels, layer->activation, size, z, y, dz);
-        kernels->plane_sums(channels, size / channels, dz, cn_row(step, large, places.sums, 1));
-        if (layer->up) {
-            cn_convolution_spread_large(c, kernels, dz, large);
-            if (dx)
-                cn_convolution_down(c, kernels, weight, NULL, large, step->scratch, dx);
-        } else {
-            cn_convolution_spread_small(c, kernels, dz, small);
-            if (dx)
-                cn_convolution_up(c, kernels, weight, NULL, small, step->scratch, dx);
-        }
+        void *kept = cn_row(step, flow->kept, flow->kept_stride, r);
+        void *slopes = at(kernels, kept, places.slopes);
+        spread_slopes(&placed, kernels, at(kernels, kept, places.output),
+                      cn_row(step, flow->y, flow->y_stride, r), cn_row(step, flow->dy, flow->y_stride, r),
+                      at(kernels, kept, places.sums), slopes, planes);
+        for (size_t c = 0; flow->dx && c < channels; c += PLANES)
+            convolve(&placed.convolution, kernels, !placed.up, weight, NULL, slopes, c,
+                     least(PLANES, channels - c), sums,
+                     at(kernels, cn_row(step, flow->dx, flow->x_stride, r), c * plane));
     }
 }
 
 void cn_convolving_gradient(const cn_convolving *layer, const cn_flow *flow, const cn_step *step, size_t rows,
                             size_t local, const cn_tile *tile, bool accumulate, void *reals)
 {
-    const cn_convolution *c = &layer->convolution;
-    const struct places places = places_of(layer);
+    const cn_convolving placed = in_flow(layer, flow);
+    const cn_kernels *kernels = step->kernels;
+    const struct places places = places_of(&placed);
     if (local == CN_CONVOLVING_BIAS) {
-        step->kernels->column_sums(rows, cn_row(step, flow->kept, places.sums, 1), flow->kept_stride,
-                                   tile->first, tile->count, accumulate, reals);
+        kernels->column_sums(rows, at(kernels, flow->kept, places.sums), flow->kept_stride, tile->first,
+                             tile->count, accumulate, reals);
         return;
     }
-    size_t all = c->small_channels * c->channels * c->kernel_height * c->kernel_width;
-    size_t count = all - tile->first < tile->count ? all - tile->first : tile->count;
-    if (!accumulate)
-        memset(cn_row(step, reals, count, 1), 0, (tile->count - count) * step->kernels->real_size);
-    cn_convolution_gradient(c, step->kernels, rows, flow->kept, cn_row(step, flow->kept, places.small, 1),
-                            flow->kept_stride, tile->first, count, accumulate, reals);
+    const void *slopes = at(kernels, flow->kept, places.slopes);
+    const void *large = placed.up ? slopes : flow->kept, *small = placed.up ? flow->kept : slopes;
+    size_t count = weights_of(&placed.convolution);
+    if (placed.repeat == 1) {
+        cn_convolution_gradient(&placed.convolution, kernels, rows, large, small, flow->kept_stride, 0, count,
+                                accumulate, reals);
+    } else {
+        cn_convolution_gradient(&placed.convolution, kernels, rows, large, small, flow->kept_stride, 0, count,
+                                false, step->scratch);
+        cn_folding_gradient(&placed.unfolded, placed.repeat, kernels, step->scratch, accumulate, reals);
+    }
 }
 
 void cn_convolving_lower(const cn_convolving *layer, const cn_node *node, const cn_parameter *parameters,

@@ -1,17 +1,55 @@
-/* What conv and deconv share: a convolution taken down or up, with bias and activation, as a layer's passes. */
+/* What conv and deconv share: a convolution taken down or up, with bias and activation, and what the planner
+ * does in one with it: the upsampling before it, the pooling of maxima behind it. For one image at a time and
+ * some planes of it, so that what is made is still near when the next step takes it. */
 #ifndef CN_MODEL_CONVOLVING_H
 #define CN_MODEL_CONVOLVING_H
 
-#include "model/convolution.h"
+#include "model/folding.h"
 #include "model/image.h"
 
 typedef struct cn_convolving {
-    cn_convolution convolution;
-    bool up; /* the row is the smaller image, the output the larger one */
-    cn_activation activation;
+    cn_convolution convolution; /* as it runs: folded where the image is to be repeated */
+    bool up;                    /* the row is the smaller image, the output the larger one */
+    cn_activation activation;   /* linear where the loss works on what is before it */
+    size_t repeat;           /* every cell of the row stands for so many in both directions; 1: for itself */
+    size_t pool;             /* windows of so many cells, of which only the largest comes out; 1: all do */
+    cn_convolution unfolded; /* the layer's own; where repeat is 1 the same */
 } cn_convolving;
 
-/* The options that both have, of the same name and place. */
+/* With an upsampling before it and a pooling behind it. */
+cn_convolving cn_convolving_fused(const cn_convolving *layer, size_t repeat, size_t pool);
+
+/* Reals of the spread row, of what comes out of an image (the place of each largest, or z where f' needs it;
+ * else 0), and of scratch. */
+size_t cn_convolving_spread(const cn_convolving *layer);
+size_t cn_convolving_kept_output(const cn_convolving *layer);
+size_t cn_convolving_scratch(const cn_convolving *layer);
+
+/* The weight as it runs: itself, or folded into `room`, of cn_convolving_folded(layer) reals. */
+size_t cn_convolving_folded(const cn_convolving *layer);
+const void *cn_convolving_weight(const cn_convolving *layer, const cn_kernels *kernels, const void *weight,
+                                 void *room);
+
+/* One image: x to y, by way of `spread`. weight as above. kept may be NULL where nothing goes back. */
+void cn_convolving_run(const cn_convolving *layer, const cn_kernels *kernels, const void *weight,
+                       const void *bias, const void *x, void *spread, void *kept, void *scratch, void *y);
+
+/* ---- A layer's functions ------------------------------------------------------------------------------- */
+
+enum { CN_CONVOLVING_WEIGHT, CN_CONVOLVING_BIAS };
+
+size_t cn_convolving_declare(const cn_convolving *layer, cn_declaration *declarations);
+size_t cn_convolving_kept(const cn_convolving *layer);
+void cn_convolving_forward(const cn_convolving *layer, const cn_flow *flow, const cn_step *step, size_t first,
+                           size_t count);
+void cn_convolving_backward(const cn_convolving *layer, const cn_flow *flow, const cn_step *step,
+                            size_t first, size_t count);
+void cn_convolving_gradient(const cn_convolving *layer, const cn_flow *flow, const cn_step *step, size_t rows,
+                            size_t local, const cn_tile *tile, bool accumulate, void *reals);
+void cn_convolving_lower(const cn_convolving *layer, const cn_node *node, const cn_parameter *parameters,
+                         cn_program *program);
+
+/* The options that both layers have, of the same name and place. */
 #define CN_CHANNELS_OPTION                                                                                   \
     {                                                                                                        \
         .name = "C", .type = CN_COUNT, .value_argument = true, .minimum = 1, .maximum = 1 << 16,             \
@@ -23,7 +61,8 @@ typedef struct cn_convolving {
         .summary = "the window's height and width"                                                           \
     }
 
-/* A layer's functions, out of its `cn_convolving layer_of(const cn_node *)`; and their places in its table. */
+/* Their functions, out of `cn_convolving layer_of(const cn_node *)`; and these functions' places in the
+ * table. */
 #define CN_CONVOLVING_PASSES(layer_of)                                                                       \
     static size_t declare(const cn_node *node, cn_declaration *declarations)                                 \
     {                                                                                                        \
@@ -38,7 +77,7 @@ typedef struct cn_convolving {
     static size_t scratch(const cn_node *node)                                                               \
     {                                                                                                        \
         const cn_convolving layer = layer_of(node);                                                          \
-        return cn_convolution_scratch(&layer.convolution);                                                   \
+        return cn_convolving_scratch(&layer);                                                                \
     }                                                                                                        \
     static void forward(const cn_node *node, const cn_flow *flow, const cn_step *step, size_t first,         \
                         size_t count)                                                                        \
@@ -67,18 +106,5 @@ typedef struct cn_convolving {
 #define CN_CONVOLVING_TABLE                                                                                  \
     .declare = declare, .kept = kept, .scratch = scratch, .forward = forward, .backward = backward,          \
     .gradient = gradient, .by_rows = true, .lower = lower
-
-enum { CN_CONVOLVING_WEIGHT, CN_CONVOLVING_BIAS };
-
-size_t cn_convolving_declare(const cn_convolving *layer, cn_declaration *declarations);
-size_t cn_convolving_kept(const cn_convolving *layer);
-void cn_convolving_forward(const cn_convolving *layer, const cn_flow *flow, const cn_step *step, size_t first,
-                           size_t count);
-void cn_convolving_backward(const cn_convolving *layer, const cn_flow *flow, const cn_step *step,
-                            size_t first, size_t count);
-void cn_convolving_gradient(const cn_convolving *layer, const cn_flow *flow, const cn_step *step, size_t rows,
-                            size_t local, const cn_tile *tile, bool accumulate, void *reals);
-void cn_convolving_lower(const cn_convolving *layer, const cn_node *node, const cn_parameter *parameters,
-                         cn_program *program);
 
 #endif

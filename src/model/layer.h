@@ -33,6 +33,10 @@ typedef struct cn_node {
     cinch_shape input, output;            /* of one row; `shape` fills output */
     size_t parameters[CN_MAX_PARAMETERS]; /* places in the model's list of parameters */
     size_t nparameter;
+
+    /* What a planner has decided of its own copy of a node; 0 and false in a model. */
+    size_t repeat, pool; /* the upsampling before it and the pooling behind it that it does in one */
+    bool idle;           /* a neighbour does what it does */
 } cn_node;
 
 /* What a layer says of one parameter. */
@@ -94,6 +98,8 @@ typedef struct cn_layer {
     /* It is y = ACT(W x + b), its parameters W and b in this order, and keeps W x + b where it keeps
      * anything: what can be tied, and what a penalty may take apart. */
     bool dense;
+    /* Its output is drawn, in evaluation too, and is its mean at inference. */
+    bool drawn;
 
     /* Works out node->output from node->input, or refuses, naming what does not fit. */
     cinch_status (*shape)(cn_node *node, cinch_error *error);
@@ -106,6 +112,9 @@ typedef struct cn_layer {
     cinch_status (*mirror)(const cn_node *node, cn_activation activation, cn_text *spec, cinch_error *error);
     /* Reals a row keeps from forward to backward; NULL: none. They are 0 before the first step. */
     size_t (*kept)(const cn_node *node);
+    /* Where in what a row keeps its code for penalties lies, and the slopes that they add; NULL: the code is the
+     * output. */
+    void (*code)(const cn_node *node, size_t *code, size_t *slope);
     /* Reals of scratch that forward and backward need; NULL: none. */
     size_t (*scratch)(const cn_node *node);
 
@@ -119,6 +128,16 @@ typedef struct cn_layer {
      * row's backward; added to what is there where `accumulate`. NULL where it has no parameters. */
     void (*gradient)(const cn_node *node, const cn_flow *flow, const cn_step *step, size_t rows, size_t local,
                      const cn_tile *tile, bool accumulate, void *reals);
+
+    /* Its values are its input's, in another shape: a planner passes it over. */
+    bool renames;
+
+    /* What a planner may do in one with a neighbour. `repeats`: it only repeats cells N x N. `pools`: it only
+     * takes the largest of N x N cells. `fuses`: whether it can do such neighbours' work in its own (1: none);
+     * then it finds them in its node. NULL: 1, 1, false. */
+    size_t (*repeats)(const cn_node *node);
+    size_t (*pools)(const cn_node *node);
+    bool (*fuses)(const cn_node *node, size_t repeat, size_t pool);
 
     /* `gradient` is asked for whole parameters and a few rows at a time, as soon as they have gone back
      * (train/blocks.h), rather than for tiles of them and the whole batch. */

@@ -49,7 +49,18 @@ static cn_convolving layer_of(const cn_node *node)
     c.small_width = small_extent(c.width, c.kernel_width, c.stride, pad);
     c.top = pad == SAME ? cn_same_before(c.height, c.kernel_height, c.stride) : 0;
     c.left = pad == SAME ? cn_same_before(c.width, c.kernel_width, c.stride) : 0;
-    return (cn_convolving){.convolution = c, .activation = activation(node)};
+    cn_convolving layer = {
+        .convolution = c, .activation = activation(node), .repeat = 1, .pool = 1, .unfolded = c};
+    if (node->repeat > 1 || node->pool > 1)
+        return cn_convolving_fused(&layer, node->repeat, node->pool);
+    return layer;
+}
+
+/* A larger stride would leave out some of an image's repeated cells; maxima come out without their z. */
+static bool fuses(const cn_node *node, size_t repeat, size_t pool)
+{
+    return (repeat == 1 || (pool == 1 && node->spec.values[STRIDE].count == 1)) &&
+           (pool == 1 || !cn_activation_needs_input(activation(node)));
 }
 
 static cinch_status shape(cn_node *node, cinch_error *error)
@@ -62,7 +73,7 @@ static cinch_status shape(cn_node *node, cinch_error *error)
     if (values[PAD].word == VALID && (height > node->input.sizes[0] || width > node->input.sizes[1]))
         return cn_fail(error, CINCH_USAGE, "without padding a window of %zux%zu does not fit into %zux%zu",
                        height, width, node->input.sizes[0], node->input.sizes[1]);
-    cn_convolution c = layer_of(node).convolution;
+    cn_convolution c = layer_of(node).unfolded;
     node->output = (cinch_shape){.rank = 3, .sizes = {c.small_height, c.small_width, c.small_channels}};
     return CINCH_OK;
 }
@@ -97,5 +108,6 @@ const cn_layer cn_layer_conv = {
     .shape = shape,
     .activation = activation,
     .mirror = mirror,
+    .fuses = fuses,
     CN_CONVOLVING_TABLE,
 };

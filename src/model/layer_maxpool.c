@@ -78,5 +78,6 @@ const cn_layer cn_layer_maxpool = {
     .kept = kept,
     .forward = forward,
     .backward = backward,
+    .pools = size_of,
     .lower = lower,
 };

@@ -66,5 +66,6 @@ const cn_layer cn_layer_reshape = {
     .mirror = mirror,
     .forward = forward,
     .backward = backward,
+    .renames = true,
     .lower = lower,
 };

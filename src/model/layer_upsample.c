@@ -73,5 +73,6 @@ const cn_layer cn_layer_upsample = {
     .mirror = mirror,
     .forward = forward,
     .backward = backward,
+    .repeats = size_of,
     .lower = lower,
 };

@@ -130,6 +130,34 @@ float *cn_job_reconstructions(const cn_figure_job *job, const cinch_model *model
     return run_first(job, model, cinch_runner_reconstruct, job->data->features, nrow, error);
 }
 
+cinch_status cn_check_noisy(const cinch_model *model, cinch_error *error)
+{
+    if (!model->nodes[0].layer->mirror)
+        return CINCH_OK;
+    return cn_fail(error, CINCH_USAGE, "the model's encoder does not begin with noise");
+}
+
+cinch_status cn_job_noisy(const cn_figure_job *job, const cinch_model *model, size_t nrow, float **noisy,
+                          float **reconstructions, cinch_error *error)
+{
+    size_t nvalue;
+    if (!cn_multiply(nrow, job->data->features, &nvalue))
+        nvalue = SIZE_MAX;
+    *noisy = cn_new(nvalue, sizeof **noisy, error);
+    *reconstructions = *noisy ? cn_new(nvalue, sizeof **reconstructions, error) : NULL;
+    cinch_runner *runner = *reconstructions ? cinch_runner_new(model, 1, error) : NULL;
+    cinch_status status =
+        runner ? cinch_runner_reconstruct_noisy(runner, job->data, 0, nrow, *noisy, *reconstructions, error)
+               : CINCH_MEMORY;
+    cinch_runner_free(runner);
+    if (status) {
+        cn_free(*noisy);
+        cn_free(*reconstructions);
+        *noisy = *reconstructions = NULL;
+    }
+    return status;
+}
+
 void cn_sample_clear(cn_sample *sample)
 {
     cn_free(sample->codes);

@@ -64,6 +64,11 @@ cinch_status cn_figures_draw(const cn_pipeline *figures, const cn_figures_input 
 float *cn_job_codes(const cn_figure_job *job, const cinch_model *model, size_t nrow, cinch_error *error);
 float *cn_job_reconstructions(const cn_figure_job *job, const cinch_model *model, size_t nrow,
                               cinch_error *error);
+/* Reconstructions of the rows as the model's own noise corrupts them, and those rows. */
+cinch_status cn_job_noisy(const cn_figure_job *job, const cinch_model *model, size_t nrow, float **noisy,
+                          float **reconstructions, cinch_error *error);
+/* Refuses a model whose encoder does not begin with a layer that only corrupts. */
+cinch_status cn_check_noisy(const cinch_model *model, cinch_error *error);
 float *cn_job_rows(const cn_figure_job *job, size_t nrow, cinch_error *error);
 
 /* Codes of at most `most` rows, evenly from all; which rows they are. The caller frees both. */

@@ -6,9 +6,10 @@
 #include "base/memory.h"
 #include "report/tile.h"
 
-enum { INPUT, RECONSTRUCTION, CODE, NKIND, MOST_LINES = 8, MOST_WIDE = 110, TITLE_ROOM = 20, LINE_GAP = 14 };
+enum { INPUT, NOISY, RECONSTRUCTION, CODE, NKIND };
+enum { MOST_LINES = 8, MOST_WIDE = 110, TITLE_ROOM = 20, LINE_GAP = 14 };
 
-static const char *const kinds[NKIND] = {"input", "reconstruction", "code"};
+static const char *const kinds[NKIND] = {"input", "noisy", "reconstruction", "code"};
 
 /* ---- What is asked for ----------------------------------------------------------------------------- */
 
@@ -22,7 +23,7 @@ static cinch_status read_lines(const char *text, size_t lines[MOST_LINES], size_
             kind++;
         if (kind == NKIND)
             return cn_fail(error, CINCH_USAGE,
-                           "rows = %.80s: \"%.*s\" is none of input, reconstruction, code", text,
+                           "rows = %.80s: \"%.*s\" is none of input, noisy, reconstruction, code", text,
                            length < 40 ? (int)length : 40, word);
         if (*count == MOST_LINES)
             return cn_fail(error, CINCH_USAGE, "rows = %.80s: more than %d", text, MOST_LINES);
@@ -33,8 +34,9 @@ static cinch_status read_lines(const char *text, size_t lines[MOST_LINES], size_
     }
 }
 
-/* code=HxW; 0x0 where it was left out, which only the default is. */
-static cinch_status read_code(const cn_spec *spec, const cinch_model *model, cn_look *look,
+/* code=HxW, or auto: an image of one channel as it is, one of several as its channels side by side, in about
+ * as many lines as columns; else one line. */
+static cinch_status read_code(const cn_spec *spec, const cinch_model *model, cn_look *look, cn_look *whole,
                               cinch_error *error)
 {
     static const cn_option side = {.name = "code", .type = CN_SIZE, .minimum = 1, .maximum = 4096};
@@ -45,8 +47,14 @@ static cinch_status read_code(const cn_spec *spec, const cinch_model *model, cn_
     if (!look->image)
         *look = cn_look_shape((cinch_shape){.rank = 2, .sizes = {1, width}});
     look->scale = true;
-    if (strcmp(text, "auto") == 0)
+    if (strcmp(text, "auto") == 0) {
+        size_t across = (size_t)ceil(sqrt((double)look->channels));
+        *whole = *look;
+        whole->width *= across;
+        whole->height *= (look->channels + across - 1) / across;
+        whole->channels = 1;
         return CINCH_OK;
+    }
     cinch_status status = cn_value_parse(&side, text, &value, error);
     if (status)
         return status;
@@ -55,15 +63,19 @@ static cinch_status read_code(const cn_spec *spec, const cinch_model *model, cn_
                        value.size.height * value.size.width, width);
     *look = cn_look_shape((cinch_shape){.rank = 2, .sizes = {value.size.height, value.size.width}});
     look->scale = true;
+    *whole = *look;
     return CINCH_OK;
 }
 
 static cinch_status check(const cn_spec *spec, const cinch_model *model, cinch_error *error)
 {
     size_t lines[MOST_LINES], count;
-    cn_look look;
+    cn_look look, whole;
     cinch_status status = read_lines(cn_job_value(spec, "rows")->text, lines, &count, error);
-    return status ? status : read_code(spec, model, &look, error);
+    for (size_t i = 0; i < count && !status; i++)
+        if (lines[i] == NOISY)
+            status = cn_check_noisy(model, error);
+    return status ? status : read_code(spec, model, &look, &whole, error);
 }
 
 /* ---- Drawing --------------------------------------------------------------------------------------- */
@@ -72,6 +84,7 @@ typedef struct comparison {
     size_t lines[MOST_LINES], nline, nrow;
     float *values[NKIND]; /* NULL where no line is of the kind */
     cn_look looks[NKIND];
+    cn_look code;      /* one channel of it */
     double step, tile; /* from one column to the next, and how wide each is drawn */
 } comparison;
 
@@ -83,35 +96,74 @@ static bool shows(const comparison *all, size_t kind)
     return false;
 }
 
-/* Reconstructions are as light as the inputs beside them. */
-static cinch_status fill(const cn_figure_job *job, comparison *all, cinch_error *error)
+static void widen(cn_look *look, const float *values, size_t count)
 {
+    cn_look other = *look;
+    cn_look_fit(&other, values, count);
+    look->low = fmin(look->low, other.low);
+    look->high = fmax(look->high, other.high);
+}
+
+/* Where noisy rows are shown, reconstructions are of those. All are as light as the inputs beside them. */
+static cinch_status fill_rows(const cn_figure_job *job, comparison *all, cinch_error *error)
+{
+    float **made = &all->values[RECONSTRUCTION];
     cn_look *rows = &all->looks[INPUT];
+    cinch_status status = CINCH_OK;
     all->values[INPUT] = cn_job_rows(job, all->nrow, error);
     if (!all->values[INPUT])
         return CINCH_MEMORY;
     *rows = cn_look_rows(job->model, job->data);
     cn_look_prepare(rows, job->model, all->values[INPUT], all->nrow);
-    if (shows(all, RECONSTRUCTION)) {
-        all->values[RECONSTRUCTION] = cn_job_reconstructions(job, job->model, all->nrow, error);
-        if (!all->values[RECONSTRUCTION])
-            return CINCH_FAILED;
-        cn_look_scale(rows, job->model, all->values[RECONSTRUCTION], all->nrow);
-        if (!rows->image) {
-            cn_look other = *rows;
-            cn_look_fit(&other, all->values[RECONSTRUCTION], all->nrow * job->data->features);
-            rows->low = fmin(rows->low, other.low);
-            rows->high = fmax(rows->high, other.high);
-        }
+    if (shows(all, NOISY))
+        status = cn_job_noisy(job, job->model, all->nrow, &all->values[NOISY], made, error);
+    else if (shows(all, RECONSTRUCTION) &&
+             !(*made = cn_job_reconstructions(job, job->model, all->nrow, error)))
+        status = CINCH_FAILED;
+    for (size_t kind = NOISY; kind <= RECONSTRUCTION; kind++) {
+        if (!all->values[kind])
+            continue;
+        cn_look_scale(rows, job->model, all->values[kind], all->nrow);
+        if (!rows->image)
+            widen(rows, all->values[kind], all->nrow * job->data->features);
     }
-    all->looks[RECONSTRUCTION] = *rows;
-    if (!shows(all, CODE))
-        return CINCH_OK;
-    all->values[CODE] = cn_job_codes(job, job->model, all->nrow, error);
-    if (!all->values[CODE])
+    all->looks[NOISY] = all->looks[RECONSTRUCTION] = *rows;
+    return status;
+}
+
+/* A code's channels from beside one another in each pixel to images of their own, laid side by side; what is
+ * left of the last line is as dark as can be. */
+static float *lay_out(const cn_look *code, const cn_look *whole, const float *codes, size_t nrow,
+                      cinch_error *error)
+{
+    size_t size = whole->height * whole->width, across = whole->width / code->width;
+    float *laid = cn_new(nrow * size, sizeof *laid, error);
+    for (size_t i = 0; laid && i < nrow * size; i++) {
+        size_t row = i / size, y = i % size / whole->width, x = i % whole->width;
+        size_t channel = y / code->height * across + x / code->width,
+               pixel = y % code->height * code->width + x % code->width,
+               count = code->height * code->width * code->channels;
+        laid[i] = channel < code->channels ? codes[row * count + pixel * code->channels + channel]
+                                           : (float)whole->low;
+    }
+    return laid;
+}
+
+static cinch_status fill_codes(const cn_figure_job *job, comparison *all, cinch_error *error)
+{
+    float *codes = cn_job_codes(job, job->model, all->nrow, error);
+    if (!codes)
         return CINCH_FAILED;
-    cn_look_fit(&all->looks[CODE], all->values[CODE], all->nrow * cn_shape_size(job->model->code));
-    return CINCH_OK;
+    cn_look_fit(&all->looks[CODE], codes, all->nrow * cn_shape_size(job->model->code));
+    all->values[CODE] = lay_out(&all->code, &all->looks[CODE], codes, all->nrow, error);
+    cn_free(codes);
+    return all->values[CODE] ? CINCH_OK : CINCH_MEMORY;
+}
+
+static cinch_status fill(const cn_figure_job *job, comparison *all, cinch_error *error)
+{
+    cinch_status status = fill_rows(job, all, error);
+    return status || !shows(all, CODE) ? status : fill_codes(job, all, error);
 }
 
 static double line_height(const comparison *all, size_t kind)
@@ -119,20 +171,32 @@ static double line_height(const comparison *all, size_t kind)
     return TITLE_ROOM + cn_look_height(&all->looks[kind], all->tile) + LINE_GAP;
 }
 
+static void title_code(const cn_figure_job *job, const comparison *all, char text[96])
+{
+    const cn_look *code = &all->code;
+    int length = snprintf(text, 96, "Code, %zu values drawn ", cn_shape_size(job->model->code));
+    if (length > 0 && code->channels > 1)
+        snprintf(text + length, 96 - (size_t)length, "as %zu channels of %zu × %zu", code->channels,
+                 code->height, code->width);
+    else if (length > 0)
+        snprintf(text + length, 96 - (size_t)length, "%zu × %zu", code->height, code->width);
+}
+
 static void title_line(const cn_figure_job *job, const comparison *all, cn_canvas *canvas, size_t kind,
                        double y)
 {
-    static const char *const titles[NKIND] = {"Input", "Reconstruction", "Code"};
+    static const char *const titles[NKIND] = {"Input", "Input with noise", "Reconstruction", "Code"};
     char text[96];
-    cn_look look = all->looks[kind];
+    const cn_look *look = &all->looks[kind];
+    bool mended = kind == RECONSTRUCTION && shows(all, NOISY);
     if (kind == CODE)
-        snprintf(text, sizeof text, "Code, %zu values drawn %zu × %zu", cn_shape_size(job->model->code),
-                 look.height, look.width * (look.image ? 1 : look.height));
+        title_code(job, all, text);
     else
-        snprintf(text, sizeof text, "%s%s", titles[kind], look.image ? "" : ", scaled");
+        snprintf(text, sizeof text, "%s%s%s", titles[kind], mended ? " of the input with noise" : "",
+                 look->image ? "" : ", scaled");
     cn_canvas_text(canvas, CN_TEXT_HEADING, CN_LEFT, CN_MARGIN, y + 10, 400, text);
     if (kind == CODE)
-        cn_canvas_scale_bar(canvas, canvas->width - CN_MARGIN - 160, y + 1, 110, look.low, look.high);
+        cn_canvas_scale_bar(canvas, canvas->width - CN_MARGIN - 160, y + 1, 110, look->low, look->high);
 }
 
 static void draw_lines(const cn_figure_job *job, const comparison *all, cn_canvas *canvas, double y)
@@ -140,7 +204,7 @@ static void draw_lines(const cn_figure_job *job, const comparison *all, cn_canva
     for (size_t i = 0; i < all->nline; i++) {
         size_t kind = all->lines[i];
         const cn_look *look = &all->looks[kind];
-        size_t size = kind == CODE ? cn_shape_size(job->model->code) : job->data->features;
+        size_t size = kind == CODE ? look->height * look->width : job->data->features;
         double height = cn_look_height(look, all->tile);
         title_line(job, all, canvas, kind, y);
         for (size_t r = 0; r < all->nrow; r++)
@@ -175,7 +239,7 @@ static cinch_status draw(const cn_figure_job *job, cn_canvas *canvas, cinch_erro
     all.nrow = wanted < rows ? wanted : rows;
     cinch_status status = read_lines(cn_job_value(job->spec, "rows")->text, all.lines, &all.nline, error);
     if (!status)
-        status = read_code(job->spec, job->model, &all.looks[CODE], error);
+        status = read_code(job->spec, job->model, &all.code, &all.looks[CODE], error);
     if (!status && !(status = fill(job, &all, error)))
         status = draw_page(job, &all, canvas, error);
     for (size_t kind = 0; kind < NKIND; kind++)
@@ -193,11 +257,13 @@ static const cn_option options[] = {
     {.name = "rows",
      .type = CN_TEXT,
      .standard = "input,reconstruction",
-     .summary = "what is drawn of each, from the top: input, reconstruction, code"},
+     .summary = "what is drawn of each, from the top: input, reconstruction, code; noisy: corrupted by the "
+                "model's own "
+                "noise, and reconstructed from that"},
     {.name = "code",
      .type = CN_TEXT,
      .standard = "auto",
-     .summary = "the code as an image, such as 4x8; auto: its own shape, or one line"},
+     .summary = "the code as an image, such as 4x8; auto: its own shape, channels side by side, or one line"},
     CN_FIGURE_AS,
     {.name = NULL},
 };

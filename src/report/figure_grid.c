@@ -7,6 +7,16 @@
 
 enum { INPUT, RECONSTRUCTION, AFTER = 0, BEFORE };
 
+static bool is_noisy(const cn_spec *spec)
+{
+    return cn_job_value(spec, "noise")->flag;
+}
+
+static cinch_status check(const cn_spec *spec, const cinch_model *model, cinch_error *error)
+{
+    return is_noisy(spec) ? cn_check_noisy(model, error) : CINCH_OK;
+}
+
 static bool wants_before(const cn_spec *spec)
 {
     return cn_job_value(spec, "of")->word == RECONSTRUCTION && cn_job_value(spec, "when")->word == BEFORE;
@@ -31,7 +41,7 @@ static cinch_status draw_page(const cn_figure_job *job, cn_canvas *canvas, const
                               const float *values, size_t side, size_t nrow, cinch_error *error)
 {
     static const char *const titles[] = {"Rows as they are", "Reconstructions after training",
-                                         "Reconstructions before training"};
+                                         "Reconstructions before training", "Rows with noise"};
     bool before = wants_before(job->spec), input = cn_job_value(job->spec, "of")->word == INPUT;
     double step = tile_step(side), height = cn_look_height(look, 0.94 * step) + 0.06 * step;
     size_t lines = (nrow + side - 1) / side;
@@ -41,10 +51,28 @@ static cinch_status draw_page(const cn_figure_job *job, cn_canvas *canvas, const
     if (status)
         return status;
     char line[320];
-    snprintf(line, sizeof line, "the first %zu row%s of %.240s%s", nrow, nrow == 1 ? "" : "s",
-             cn_job_source(job), look->image ? "" : ", scaled");
-    double y = cn_canvas_title(canvas, titles[input ? 0 : before ? 2 : 1], line);
+    snprintf(line, sizeof line, "the first %zu row%s of %.240s%s%s", nrow, nrow == 1 ? "" : "s",
+             cn_job_source(job), is_noisy(job->spec) ? ", with the model's noise" : "",
+             look->image ? "" : ", scaled");
+    double y = cn_canvas_title(canvas, titles[input ? is_noisy(job->spec) ? 3 : 0 : before ? 2 : 1], line);
     draw_tiles(job, canvas, look, values, side, nrow, y);
+    return CINCH_OK;
+}
+
+/* What the spec asks for of the job's first rows; NULL in *made: the rows as they are. */
+static cinch_status make_rows(const cn_figure_job *job, size_t nrow, float **made, cinch_error *error)
+{
+    const cinch_model *model = wants_before(job->spec) ? job->before : job->model;
+    bool input = cn_job_value(job->spec, "of")->word == INPUT;
+    if (is_noisy(job->spec)) {
+        float *noisy = NULL, *reconstructions = NULL;
+        cinch_status status = cn_job_noisy(job, model, nrow, &noisy, &reconstructions, error);
+        *made = input ? noisy : reconstructions;
+        cn_free(input ? reconstructions : noisy);
+        return status;
+    }
+    if (!input && !(*made = cn_job_reconstructions(job, model, nrow, error)))
+        return CINCH_FAILED;
     return CINCH_OK;
 }
 
@@ -58,13 +86,10 @@ static cinch_status draw(const cn_figure_job *job, cn_canvas *canvas, cinch_erro
     cinch_status status = inputs ? CINCH_OK : CINCH_MEMORY;
     if (inputs)
         cn_look_prepare(&look, job->model, inputs, nrow);
-    if (inputs && cn_job_value(job->spec, "of")->word == RECONSTRUCTION) {
-        made = cn_job_reconstructions(job, wants_before(job->spec) ? job->before : job->model, nrow, error);
-        if (made)
-            cn_look_scale(&look, job->model, made, nrow);
-        else
-            status = CINCH_FAILED;
-    }
+    if (inputs)
+        status = make_rows(job, nrow, &made, error);
+    if (made)
+        cn_look_scale(&look, job->model, made, nrow);
     if (!status)
         status = draw_page(job, canvas, &look, made ? made : inputs, side, nrow, error);
     cn_free(made);
@@ -93,6 +118,10 @@ static const cn_option options[] = {
      .words = when_words,
      .standard = "after",
      .summary = "by the weights after training, or by those that it started from"},
+    {.name = "noise",
+     .type = CN_FLAG,
+     .standard = "false",
+     .summary = "of the rows as the model's own noise corrupts them"},
     CN_FIGURE_AS,
     {.name = NULL},
 };
@@ -104,5 +133,6 @@ const cn_figure cn_figure_grid = {
              .options = options},
     .rows = true,
     .before = wants_before,
+    .check = check,
     .draw = draw,
 };

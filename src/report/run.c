@@ -108,6 +108,8 @@ static cinch_status read_data(const struct run *run, cn_key key, cinch_data **da
         return CINCH_IO;
     *data = cinch_data_load(path, run->recipe, error);
     cn_free(path);
+    if (*data && strcmp(cn_recipe_text(run->recipe, key), "donut") == 0)
+        note(run, "%s = donut: %s", cn_recipe_keys[key].option.name, (*data)->source);
     return *data ? CINCH_OK : CINCH_BAD_INPUT;
 }
 
@@ -647,6 +649,8 @@ static void say_scale(const struct run *run)
     if (cn_recipe_value(run->recipe, CN_SCALE_KEY).word == CN_SCALE_AUTO)
         note(run, "scale auto: %s (%s)", cn_scale_names[run->trainer->model->scaler.kind],
              cinch_type_name(cinch_data_type(run->train)));
+    if (run->trainer->objective.kl_added)
+        note(run, "penalty: kl 1, which a variational code gets where none is given");
 }
 
 cinch_status cinch_run(const cinch_recipe *recipe, const char *folder, const cinch_run_options *options,

@@ -20,9 +20,9 @@ typedef struct cn_pile {
 
 struct cn_blocks {
     size_t real_size, count, nthread;
-    size_t room;  /* nodes of one thread */
+    size_t room;    /* nodes of one thread */
     cn_pile *piles; /* [threads] */
-    void *values; /* [threads][room][count] */
+    void *values;   /* [threads][room][count] */
 };
 
 cn_blocks *cn_blocks_new(const cn_kernels *kernels, size_t count, size_t rows, size_t nthread,

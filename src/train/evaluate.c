@@ -5,10 +5,10 @@
 
 #include "base/memory.h"
 #include "math/tree.h"
+#include "model/image.h"
 
 struct cn_evaluator {
     cn_threads *threads;
-    size_t chunk;               /* rows that a thread carries at a time */
     cn_plan *plan;              /* so many rows for each thread */
     double *values, *penalties; /* [most_rows] */
     void *sums; /* [blocks of CN_BLOCK_ROWS of them][stride of the code]: sums of codes; NULL where the plan
@@ -18,6 +18,7 @@ struct cn_evaluator {
     cn_step step;
     const cinch_data *data;
     size_t first, count;
+    float *noisy, *results; /* of cn_evaluate_noisy; NULL where they are not wanted */
 };
 
 cn_evaluator *cn_evaluator_new(const cinch_model *model, cn_weights *weights, const cn_objective *objective,
@@ -26,10 +27,8 @@ cn_evaluator *cn_evaluator_new(const cinch_model *model, cn_weights *weights, co
     cn_evaluator *evaluator = cn_new(1, sizeof *evaluator, error);
     if (!evaluator)
         return NULL;
-    evaluator->chunk = cn_plan_chunk(model);
-    size_t room = cn_threads_count(threads) * evaluator->chunk;
     evaluator->threads = threads;
-    evaluator->plan = cn_plan_new(model, weights, objective, room, cn_threads_count(threads), false, error);
+    evaluator->plan = cn_plan_new(model, weights, objective, 0, cn_threads_count(threads), false, error);
     evaluator->values = cn_new(most_rows, sizeof *evaluator->values, error);
     evaluator->penalties = cn_new(most_rows, sizeof *evaluator->penalties, error);
     if (!evaluator->plan || !evaluator->values || !evaluator->penalties) {
@@ -62,6 +61,11 @@ const double *cn_evaluator_values(const cn_evaluator *evaluator)
     return evaluator->values;
 }
 
+const double *cn_evaluator_penalties(const cn_evaluator *evaluator)
+{
+    return evaluator->penalties;
+}
+
 /* Adds codes to the sums of their blocks, in the order of the rows: a block is one thread's. */
 static void add_codes(const cn_evaluator *evaluator, const cn_step *step, size_t place, size_t row,
                       size_t count)
@@ -74,13 +78,61 @@ static void add_codes(const cn_evaluator *evaluator, const cn_step *step, size_t
                                    cn_row(step, evaluator->sums, stride, (row + r) / CN_BLOCK_ROWS));
 }
 
+/* The rows as they came out of the layers before the first that does more than corrupt. */
+static const void *corrupted(const cn_plan *plan, size_t *stride)
+{
+    size_t node = 0;
+    while (node < plan->model->nencoder && !plan->model->nodes[node].layer->mirror)
+        node++;
+    *stride = node ? plan->flows[node - 1].y_stride : plan->stride;
+    return node ? plan->flows[node - 1].y : plan->input;
+}
+
+/* The plan's rows `place` on of a buffer, in the data's order and units. */
+static void take_rows(const cn_evaluator *evaluator, const void *buffer, size_t stride, size_t place,
+                      size_t rows, float *results)
+{
+    const cinch_model *model = evaluator->plan->model;
+    const cn_step *step = &evaluator->step;
+    size_t features = evaluator->plan->features;
+    for (size_t r = 0; r < rows; r++) {
+        const void *row = cn_row(step, buffer, stride, place + r);
+        if (cn_image_in_planes(model->input))
+            cn_image_join(step->kernels, model->input, row, results + r * features);
+        else
+            memcpy(results + r * features, row, features * sizeof *results);
+    }
+    cn_scaler_invert(&model->scaler, rows, results, features, results);
+}
+
+/* A chunk's results, from the plan's rows `place` on to the caller's rows `first` on. */
+static void take_results(const cn_evaluator *evaluator, size_t place, size_t first, size_t rows)
+{
+    const cn_plan *plan = evaluator->plan;
+    size_t place_of_last = cn_plan_last(plan);
+    const cn_node *last = &plan->nodes[place_of_last];
+    const cn_flow *flow = &plan->flows[place_of_last];
+    const cn_step *step = &evaluator->step;
+    if (flow->logits) {
+        void *logits = cn_row(step, flow->y, flow->y_stride, place);
+        step->kernels->activate(last->layer->activation(last), rows, plan->features, flow->y_stride, logits,
+                                logits);
+    }
+    take_rows(evaluator, flow->y, flow->y_stride, place, rows, evaluator->results + first * plan->features);
+    if (!evaluator->noisy)
+        return;
+    size_t stride;
+    const void *noisy = corrupted(plan, &stride);
+    take_rows(evaluator, noisy, stride, place, rows, evaluator->noisy + first * plan->features);
+}
+
 /* One thread's rows, a chunk at a time through its own part of the plan's buffers. */
 static void evaluate_share(void *arg, size_t thread)
 {
     cn_evaluator *evaluator = arg;
     const cn_plan *plan = evaluator->plan;
     cn_step step = evaluator->step;
-    size_t first, count, chunk = evaluator->chunk, place = thread * chunk;
+    size_t first, count, chunk = evaluator->plan->chunk, place = thread * chunk;
     cn_plan_enter(plan, &step, thread);
     cn_threads_share(evaluator->count, plan->means ? CN_BLOCK_ROWS : 1, cn_threads_count(evaluator->threads),
                      thread, &first, &count);
@@ -96,6 +148,8 @@ static void evaluate_share(void *arg, size_t thread)
             evaluator->values[first + r] = plan->values[place + r];
             evaluator->penalties[first + r] = plan->penalties[place + r];
         }
+        if (evaluator->results)
+            take_results(evaluator, place, first, rows);
     }
 }
 
@@ -120,18 +174,31 @@ static double weight_penalties(const cn_plan *plan)
     return sum;
 }
 
-cn_evaluation cn_evaluate(cn_evaluator *evaluator, const cinch_data *data, size_t first, size_t count,
-                          uint64_t seed, bool noise)
+static void carry_rows(cn_evaluator *evaluator, const cinch_data *data, size_t first, size_t count,
+                       uint64_t seed, bool noise)
 {
-    const cn_plan *plan = evaluator->plan;
-    evaluator->step = (cn_step){.kernels = plan->weights->kernels,
-                                .noise = noise,
-                                .seed = seed,
-                                .epochs = 1};
+    evaluator->step =
+        (cn_step){.kernels = evaluator->plan->weights->kernels, .noise = noise, .seed = seed, .epochs = 1};
     evaluator->data = data;
     evaluator->first = first;
     evaluator->count = count;
     cn_threads_run(evaluator->threads, evaluate_share, evaluator);
+}
+
+void cn_evaluate_noisy(cn_evaluator *evaluator, const cinch_data *data, size_t first, size_t count,
+                       uint64_t seed, float *noisy, float *results)
+{
+    evaluator->noisy = noisy;
+    evaluator->results = results;
+    carry_rows(evaluator, data, first, count, seed, true);
+    evaluator->noisy = evaluator->results = NULL;
+}
+
+cn_evaluation cn_evaluate(cn_evaluator *evaluator, const cinch_data *data, size_t first, size_t count,
+                          uint64_t seed, bool noise)
+{
+    const cn_plan *plan = evaluator->plan;
+    carry_rows(evaluator, data, first, count, seed, noise);
     double rows = (double)count;
     double reconstruction = cn_tree_sum(evaluator->values, count) / (rows * (double)plan->features);
     double row_penalties = cn_tree_sum(evaluator->penalties, count) / rows;

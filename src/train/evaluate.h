@@ -22,8 +22,15 @@ typedef struct cn_evaluation {
 cn_evaluation cn_evaluate(cn_evaluator *evaluator, const cinch_data *data, size_t first, size_t count,
                           uint64_t seed, bool noise);
 
-/* Of the last evaluation: each row's loss summed over its features. */
+/* What the same rows become with noise and dropout at work: `results` [count][features], and in `noisy`
+ * (NULL: not wanted) the rows as the layers that only corrupt leave them at the encoder's very beginning;
+ * both in the data's units. The draws are those of cn_evaluate. */
+void cn_evaluate_noisy(cn_evaluator *evaluator, const cinch_data *data, size_t first, size_t count,
+                       uint64_t seed, float *noisy, float *results);
+
+/* Of the last evaluation: each row's loss summed over its features, and its penalties. */
 const double *cn_evaluator_values(const cn_evaluator *evaluator);
+const double *cn_evaluator_penalties(const cn_evaluator *evaluator);
 
 /* Refuses rows that the objective's loss does not take: bce wants scaled values in [0, 1]. */
 cinch_status cn_check_targets(const cn_objective *objective, const cinch_model *model, const cinch_data *data,

@@ -19,7 +19,7 @@ typedef struct operation {
     float *vector; /* a bias or a factor of each feature (channel), padded to CN_PANEL; NULL: none */
     cn_activation activation;
     float factor;
-    size_t *columns; /* of CN_GATHER: [out] */
+    size_t *columns;     /* of CN_GATHER: [out] */
     const float *weight; /* of a convolution: the model's */
     cn_convolution convolution;
     cn_pooling pooling;
@@ -95,7 +95,12 @@ static cinch_status plan_convolution(const cn_inference *inference, operation *p
     planned->nspread = cn_round_up(primitive->kind == CN_CONV ? cn_convolution_large(convolution)
                                                               : cn_convolution_small(convolution),
                                    CN_PANEL);
-    planned->nroom = cn_round_up(planned->nspread + cn_convolution_scratch(convolution), CN_PANEL);
+    planned->nroom =
+        cn_round_up(planned->nspread + cn_convolution_scratch(convolution, convolution->channels >
+                                                                                   convolution->small_channels
+                                                                               ? convolution->channels
+                                                                               : convolution->small_channels),
+                    CN_PANEL);
     if (!cn_multiply(planned->nroom, inference->nthread, &count))
         return cn_fail(error, CINCH_MEMORY, "%s works on images that are too large",
                        primitive->parameter->name);
@@ -250,11 +255,13 @@ static void convolve(const cn_inference *inference, const operation *planned, si
     float *spread = planned->room + thread * planned->nroom, *scratch = spread + planned->nspread;
     for (size_t r = 0; r < rows; r++, x += inference->stride, y += inference->stride) {
         if (planned->kind == CN_CONV) {
-            cn_convolution_spread_large(convolution, kernels, x, spread);
-            cn_convolution_down(convolution, kernels, planned->weight, planned->vector, spread, scratch, y);
+            cn_convolution_spread_large(convolution, kernels, 0, convolution->channels, x, spread);
+            cn_convolution_down(convolution, kernels, planned->weight, planned->vector, spread, 0,
+                                convolution->small_channels, scratch, y);
         } else {
-            cn_convolution_spread_small(convolution, kernels, x, spread);
-            cn_convolution_up(convolution, kernels, planned->weight, planned->vector, spread, scratch, y);
+            cn_convolution_spread_small(convolution, kernels, 0, convolution->small_channels, x, spread);
+            cn_convolution_up(convolution, kernels, planned->weight, planned->vector, spread, 0,
+                              convolution->channels, scratch, y);
         }
         cn_activate_all(kernels, planned->activation, planned->out, y, y);
     }

@@ -8,6 +8,7 @@
 typedef struct cn_loss {
     cn_part part;
     bool logits;           /* works on the input of a sigmoid output layer; other outputs are refused */
+    bool nats;             /* its sum over the features is the negative logarithm of a probability */
     bool unit_targets;     /* rows outside [0, 1] are refused */
     cn_loss_rows *rows[2]; /* in float and in double */
 } cn_loss;

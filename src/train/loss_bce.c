@@ -12,6 +12,7 @@ const cn_loss cn_loss_bce = {
              .summary = "binary cross-entropy, of a sigmoid output and rows in [0, 1]",
              .equation = "mean max(z, 0) - z x + ln(1 + e^-|z|), y = sigmoid(z)"},
     .logits = true,
+    .nats = true,
     .unit_targets = true,
     .rows = {loss_rows_float, loss_rows_double},
 };

@@ -66,6 +66,7 @@ typedef struct cn_penalty {
 } cn_penalty;
 
 extern const cn_penalty *const cn_penalties[];
+extern const cn_penalty cn_penalty_kl; /* what a drawn code gets by itself */
 
 static inline const cn_penalty *cn_penalty_of(const cn_spec *spec)
 {

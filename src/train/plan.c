@@ -15,6 +15,15 @@ const cn_loss *cn_objective_loss(const cn_objective *objective)
     return (const cn_loss *)objective->loss.part;
 }
 
+/* The last node that does anything. */
+static size_t last_of(const cinch_model *model)
+{
+    size_t last = model->nnode - 1;
+    while (last > 0 && model->nodes[last].layer->renames)
+        last--;
+    return last;
+}
+
 static cinch_status fits_output(const cn_loss *loss, const cn_node *last, cinch_error *error)
 {
     if (!loss->logits || (last->layer->activation && last->layer->activation(last) == CN_SIGMOID))
@@ -24,17 +33,58 @@ static cinch_status fits_output(const cn_loss *loss, const cn_node *last, cinch_
                    last->layer->activation ? cn_activation_names[last->layer->activation(last)] : "");
 }
 
+static bool lacks_kl(const cn_objective *objective, const cinch_model *model)
+{
+    bool drawn = false, has_kl = false;
+    for (size_t i = 0; i < model->nencoder; i++)
+        drawn = drawn || model->nodes[i].layer->drawn;
+    for (size_t i = 0; i < objective->penalties.count; i++)
+        has_kl = has_kl || cn_penalty_of(&objective->penalties.specs[i]) == &cn_penalty_kl;
+    return drawn && !has_kl;
+}
+
+static cinch_status parse_penalties(cn_pipeline *penalties, const char *text, cinch_error *error)
+{
+    return cn_pipeline_parse(text, "penalty", (const cn_part *const *)cn_penalties, cn_limits_standard.layers,
+                             penalties, error);
+}
+
+/* A drawn code without kl gets `kl 1`, behind the others. */
+static cinch_status add_kl(cn_pipeline *penalties, cinch_error *error)
+{
+    cn_text text = {0};
+    cn_pipeline_print(penalties, &text);
+    bool others = penalties->count > 0;
+    cn_pipeline_clear(penalties);
+    cn_text whole = {0};
+    cn_text_add(&whole, "%s%skl 1", others ? text.chars : "", others ? " | " : "");
+    cn_text_clear(&text);
+    char *taken = cn_text_take(&whole, error);
+    cinch_status status = taken ? parse_penalties(penalties, taken, error) : CINCH_MEMORY;
+    cn_free(taken);
+    return status;
+}
+
 static cinch_status read_penalties(cn_objective *objective, const cinch_recipe *recipe,
                                    const cinch_model *model, cinch_error *error)
 {
     cn_pipeline *penalties = &objective->penalties;
-    cinch_status status =
-        cn_pipeline_parse(cn_recipe_text(recipe, CN_PENALTY), "penalty", (const cn_part *const *)cn_penalties,
-                          cn_limits_standard.layers, penalties, error);
+    cinch_status status = parse_penalties(penalties, cn_recipe_text(recipe, CN_PENALTY), error);
+    objective->kl_added = !status && lacks_kl(objective, model);
+    if (objective->kl_added)
+        status = add_kl(penalties, error);
     for (size_t i = 0; i < penalties->count && !status; i++)
         if (cn_penalty_of(&penalties->specs[i])->fits)
             status = cn_penalty_of(&penalties->specs[i])->fits(&penalties->specs[i], model, error);
     return status;
+}
+
+cinch_status cn_objective_score(cn_objective *objective, const cinch_model *model, cinch_error *error)
+{
+    cn_pipeline_clear(&objective->penalties);
+    return cn_objective_loss(objective)->nats && lacks_kl(objective, model)
+               ? add_kl(&objective->penalties, error)
+               : CINCH_OK;
 }
 
 cinch_status cn_objective_new(cn_objective *objective, const cinch_recipe *recipe, const cinch_model *model,
@@ -44,7 +94,7 @@ cinch_status cn_objective_new(cn_objective *objective, const cinch_recipe *recip
     cinch_status status = cn_spec_parse(cn_recipe_text(recipe, CN_LOSS), "loss",
                                         (const cn_part *const *)cn_losses, &objective->loss, error);
     if (!status)
-        status = fits_output(cn_objective_loss(objective), &model->nodes[model->nnode - 1], error);
+        status = fits_output(cn_objective_loss(objective), &model->nodes[last_of(model)], error);
     status = cn_recipe_blame(recipe, CN_LOSS, status, error);
     if (!status)
         status = cn_recipe_blame(recipe, CN_PENALTY, read_penalties(objective, recipe, model, error), error);
@@ -73,16 +123,48 @@ static void *new_buffer(const cn_plan *plan, size_t stride, cinch_error *error)
     return cn_new(count, plan->weights->kernels->real_size, error);
 }
 
+/* Decides what neighbours do in one. The code stays as it is: it must come out. */
+static void fuse(cn_plan *plan)
+{
+    for (size_t i = 0; i < plan->model->nnode; i++)
+        plan->nodes[i].idle = plan->nodes[i].layer->renames;
+    for (size_t i = 0; i + 1 < plan->model->nnode; i++) {
+        cn_node *node = &plan->nodes[i], *next = node + 1;
+        size_t repeat = node->layer->repeats ? node->layer->repeats(node) : 1;
+        size_t pool = next->layer->pools ? next->layer->pools(next) : 1;
+        if (i + 1 == plan->model->nencoder)
+            continue;
+        if (repeat > 1 && next->layer->fuses && next->layer->fuses(next, repeat, 1)) {
+            next->repeat = repeat;
+            node->idle = true;
+        }
+        if (pool > 1 && node->layer->fuses &&
+            node->layer->fuses(node, node->repeat ? node->repeat : 1, pool)) {
+            node->pool = pool;
+            next->idle = true;
+        }
+    }
+}
+
+/* An idle node's flow begins where it ends: of one that repeats with the values before it, of one that pools
+ * with those behind it. */
 static cinch_status new_flow(cn_plan *plan, size_t place, cinch_error *error)
 {
-    const cn_node *node = &plan->model->nodes[place];
+    const cn_node *node = &plan->nodes[place];
     cn_flow *flow = &plan->flows[place];
-    size_t kept = node->layer->kept ? node->layer->kept(node) : 0;
+    size_t kept = node->layer->kept && !node->idle ? node->layer->kept(node) : 0;
     flow->x = place ? flow[-1].y : plan->input;
     flow->x_stride = place ? flow[-1].y_stride : plan->stride;
-    flow->y_stride = cn_stride(cn_shape_size(node->output));
+    if (node->idle) {
+        flow->y = (void *)flow->x;
+        flow->y_stride = flow->x_stride;
+        flow->dy = place ? flow[-1].dy : NULL;
+        flow->dx = place ? flow[-1].dx : NULL;
+        return CINCH_OK;
+    }
+    flow->y_stride = cn_stride(cn_shape_size(node->pool > 1 ? node[1].output : node->output));
     flow->kept_stride = cn_stride(kept);
-    flow->logits = place + 1 == plan->model->nnode && cn_objective_loss(plan->objective)->logits;
+    flow->logits = place == last_of(plan->model) && cn_objective_loss(plan->objective)->logits;
     for (size_t i = 0; i < node->nparameter; i++)
         flow->parameters[i] = &plan->weights->packed[node->parameters[i]];
     if (!(flow->y = new_buffer(plan, flow->y_stride, error)) ||
@@ -160,7 +242,7 @@ static cinch_status keep_batch(cn_plan *plan, cinch_error *error)
     if (!plan->batch_values || !plan->batch_penalties || !plan->batch_flows)
         return CINCH_MEMORY;
     for (size_t i = 0; i < plan->model->nnode; i++) {
-        const cn_node *node = &plan->model->nodes[i];
+        const cn_node *node = &plan->nodes[i];
         cn_flow *flow = &plan->batch_flows[i];
         *flow = plan->flows[i];
         flow->x = flow->dy = flow->kept = NULL;
@@ -188,13 +270,16 @@ static void free_batch(cn_plan *plan)
     cn_free(plan->batch_penalties);
 }
 
-size_t cn_plan_chunk(const cinch_model *model)
+/* The most rows that pass at a time: fewer where they are so wide that more would not stay in the cache. */
+static size_t chunk_of(const cn_plan *plan)
 {
     enum { MOST_ROWS = 96, MOST_REALS = 1 << 18 };
-    size_t reals = cn_stride(cn_shape_size(model->input));
-    for (const cn_node *node = model->nodes; node < model->nodes + model->nnode; node++)
-        reals += 2 * cn_stride(cn_shape_size(node->output)) +
-                 (node->layer->kept ? cn_stride(node->layer->kept(node)) : 0);
+    const cinch_model *model = plan->model;
+    size_t reals = plan->stride;
+    for (const cn_node *node = plan->nodes; node < plan->nodes + model->nnode; node++)
+        if (!node->idle)
+            reals += 2 * cn_stride(cn_shape_size(node->output)) +
+                     (node->layer->kept ? cn_stride(node->layer->kept(node)) : 0);
     size_t rows = MOST_REALS / reals;
     rows = rows < 1 ? 1 : rows < MOST_ROWS ? rows : MOST_ROWS;
     if (!by_rows(model))
@@ -206,10 +291,11 @@ size_t cn_plan_chunk(const cinch_model *model)
 }
 
 /* As much as the layer that needs most of it, or a row that is put in order. */
-static size_t scratch_of(const cinch_model *model)
+static size_t scratch_of(const cn_plan *plan)
 {
+    const cinch_model *model = plan->model;
     size_t most = cn_image_in_planes(model->input) ? cn_shape_size(model->input) : 0;
-    for (const cn_node *node = model->nodes; node < model->nodes + model->nnode; node++) {
+    for (const cn_node *node = plan->nodes; node < plan->nodes + model->nnode; node++) {
         size_t reals = node->layer->scratch ? node->layer->scratch(node) : 0;
         most = reals > most ? reals : most;
     }
@@ -219,7 +305,7 @@ static size_t scratch_of(const cinch_model *model)
 static cinch_status new_scratch(cn_plan *plan, size_t nthread, cinch_error *error)
 {
     size_t count;
-    plan->nscratch = scratch_of(plan->model);
+    plan->nscratch = scratch_of(plan);
     if (!cn_multiply(nthread, plan->nscratch, &count))
         return cn_fail(error, CINCH_MEMORY, "a row is too large");
     plan->scratch = cn_new(count, plan->weights->kernels->real_size, error);
@@ -269,10 +355,15 @@ cn_plan *cn_plan_new(const cinch_model *model, cn_weights *weights, const cn_obj
     plan->backward = backward;
     plan->features = cn_shape_size(model->input);
     plan->stride = cn_stride(plan->features);
-    plan->chunk = cn_plan_chunk(model);
-    plan->batch = batch;
+    plan->objective = objective;
+    if (!(plan->nodes = cn_new(model->nnode, sizeof *plan->nodes, error)))
+        goto fail;
+    memcpy(plan->nodes, model->nodes, model->nnode * sizeof *plan->nodes);
+    fuse(plan);
+    plan->chunk = chunk_of(plan);
+    plan->batch = batch ? batch : nthread * plan->chunk;
     plan->local = backward && can_be_local(model, objective);
-    plan->rows = plan->local ? nthread * plan->chunk : batch;
+    plan->rows = plan->local ? nthread * plan->chunk : plan->batch;
     plan->flows = cn_new(model->nnode, sizeof *plan->flows, error);
     plan->input = new_buffer(plan, plan->stride, error);
     plan->values = cn_new(plan->rows, sizeof *plan->values, error);
@@ -306,12 +397,15 @@ void cn_plan_free(cn_plan *plan)
     cn_free(plan->block_place);
     cn_free(plan->numbers);
     for (size_t i = 0; plan->flows && i < plan->model->nnode; i++) {
+        if (plan->nodes[i].idle)
+            continue;
         cn_free(plan->flows[i].y);
         cn_free(plan->flows[i].dy);
         cn_free(plan->flows[i].dz);
         cn_free(plan->flows[i].kept);
     }
     cn_free(plan->flows);
+    cn_free(plan->nodes);
     cn_free(plan->input);
     cn_free(plan->values);
     cn_free(plan->penalties);
@@ -342,8 +436,9 @@ static void forward(const cn_plan *plan, const cn_step *step, size_t from, size_
                     size_t count)
 {
     for (size_t i = from; i < to; i++) {
-        const cn_node *node = &plan->model->nodes[i];
-        node->layer->forward(node, &plan->flows[i], step, first, count);
+        const cn_node *node = &plan->nodes[i];
+        if (!node->idle)
+            node->layer->forward(node, &plan->flows[i], step, first, count);
     }
 }
 
@@ -351,8 +446,8 @@ static void backward(const cn_plan *plan, const cn_step *step, size_t from, size
                      size_t count)
 {
     for (size_t i = to; i-- > from;) {
-        const cn_node *node = &plan->model->nodes[i];
-        if (plan->flows[i].dy)
+        const cn_node *node = &plan->nodes[i];
+        if (plan->flows[i].dy && !node->idle)
             node->layer->backward(node, &plan->flows[i], step, first, count);
     }
 }
@@ -391,21 +486,43 @@ static void clear_penalties(const cn_plan *plan, const cn_step *step, size_t fir
                    count * plan->flows[i].y_stride * step->kernels->real_size);
 }
 
+/* The rows of the code that penalties are of, from `first` on, and of their slopes: what the decoder gets and
+ * sends back, or a drawn code's mean. */
+typedef struct penalized {
+    void *code, *slope; /* slope NULL: none */
+    size_t stride;
+} penalized;
+
+static penalized penalized_code(const cn_plan *plan, const cn_step *step, size_t first)
+{
+    const cn_node *last = &plan->model->nodes[plan->model->nencoder - 1];
+    const cn_flow *flow = &plan->flows[plan->model->nencoder - 1];
+    if (!last->layer->code)
+        return (penalized){.code = cn_row(step, flow->y, flow->y_stride, first),
+                           .slope = flow->dy ? cn_row(step, flow->dy, flow->y_stride, first) : NULL,
+                           .stride = flow->y_stride};
+    size_t code, slope;
+    last->layer->code(last, &code, &slope);
+    char *row = cn_row(step, flow->kept, flow->kept_stride, first);
+    return (penalized){.code = row + code * step->kernels->real_size,
+                       .slope = row + slope * step->kernels->real_size,
+                       .stride = flow->kept_stride};
+}
+
 /* The penalties that go by rows: their values, and their slopes added to what the decoder sent back. */
 static void row_penalties(const cn_plan *plan, const cn_step *step, size_t batch_rows, size_t first,
                           size_t count)
 {
     const cn_pipeline *penalties = &plan->objective->penalties;
     const cn_flow *code = &plan->flows[plan->model->nencoder - 1];
+    penalized of = penalized_code(plan, step, first);
     size_t width = cn_shape_size(plan->model->code);
     clear_penalties(plan, step, first, count);
     for (size_t i = 0; i < penalties->count; i++) {
         const cn_penalty *penalty = cn_penalty_of(&penalties->specs[i]);
         if (penalty->codes[cn_precision(step)])
-            penalty->codes[cn_precision(step)](
-                &penalties->specs[i], count, width, code->y_stride,
-                cn_row(step, code->y, code->y_stride, first), 1 / (double)batch_rows,
-                code->dy ? cn_row(step, code->dy, code->y_stride, first) : NULL, plan->penalties + first);
+            penalty->codes[cn_precision(step)](&penalties->specs[i], count, width, of.stride, of.code,
+                                               1 / (double)batch_rows, of.slope, plan->penalties + first);
         if (penalty->rows)
             penalty->rows(&plan->works[i], step, batch_rows, first, count, plan->penalties);
     }
@@ -460,7 +577,7 @@ static void add_to_blocks(const cn_plan *plan, const cn_step *step, size_t batch
         void *sums = cn_blocks_open(plan->blocks, step->thread);
         done = (end < block_end ? end : block_end) - row;
         for (size_t i = 0; i < plan->model->nnode; i++) {
-            const cn_node *node = &plan->model->nodes[i];
+            const cn_node *node = &plan->nodes[i];
             cn_flow flow = plan->flows[i];
             if (!node->layer->by_rows || !node->nparameter)
                 continue;
@@ -554,7 +671,7 @@ void cn_plan_gradient(const cn_plan *plan, const cn_step *step, size_t batch_row
     }
     for (size_t u = first; u < end; u++) {
         const cn_use *use = &weights->uses[u];
-        const cn_node *node = &plan->model->nodes[use->node];
+        const cn_node *node = &plan->nodes[use->node];
         node->layer->gradient(node, &plan->batch_flows[use->node], step, batch_rows, use->local, tile,
                               u > first, gradient);
     }
@@ -563,6 +680,11 @@ void cn_plan_gradient(const cn_plan *plan, const cn_step *step, size_t batch_row
         if (cn_penalty_of(work->spec)->gradient)
             cn_penalty_of(work->spec)->gradient(work, step, batch_rows, tile, gradient);
     }
+}
+
+size_t cn_plan_last(const cn_plan *plan)
+{
+    return last_of(plan->model);
 }
 
 double cn_plan_reconstruction(const cn_plan *plan, size_t batch_rows)

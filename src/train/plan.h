@@ -11,11 +11,15 @@
 typedef struct cn_objective {
     cn_spec loss;
     cn_pipeline penalties;
+    bool kl_added; /* a drawn code got `kl 1`, the recipe saying none */
 } cn_objective;
 
 /* Reads `loss` and `penalty`, and refuses what does not go with the model. */
 cinch_status cn_objective_new(cn_objective *objective, const cinch_recipe *recipe, const cinch_model *model,
                               cinch_error *error);
+/* Makes it that of scores: without penalties, but for a drawn code with a loss in nats, which gets `kl 1`: the
+ * negative evidence lower bound. */
+cinch_status cn_objective_score(cn_objective *objective, const cinch_model *model, cinch_error *error);
 void cn_objective_clear(cn_objective *objective);
 const cn_loss *cn_objective_loss(const cn_objective *objective);
 
@@ -23,12 +27,13 @@ typedef struct cn_plan {
     const cinch_model *model;
     cn_weights *weights;
     const cn_objective *objective;
-    size_t batch;            /* rows of a batch at most */
-    size_t rows;             /* of the buffers: the batch's; or, `local`, a chunk for each thread */
+    size_t batch; /* rows of a batch at most */
+    size_t rows;  /* of the buffers: the batch's; or, `local`, a chunk for each thread */
     bool local;
     size_t features, stride; /* of the input */
     bool backward;
     void *input;            /* [rows][stride]: the scaled rows, which are the targets too */
+    cn_node *nodes;         /* the model's, with what the planner decided of them */
     cn_flow *flows;         /* [nodes] */
     double *values;         /* [rows]: each row's loss, summed over the features */
     double *penalties;      /* [rows]: each row's part of the code's and the encoder's penalties */
@@ -50,14 +55,10 @@ typedef struct cn_plan {
 } cn_plan;
 
 /* Everything that the passes of so many threads need is allocated here; they allocate nothing. The weights get
- * the transposes that they lack. */
+ * the transposes that they lack. batch 0: no batch, a chunk of rows for each thread. */
 cn_plan *cn_plan_new(const cinch_model *model, cn_weights *weights, const cn_objective *objective,
                      size_t batch, size_t nthread, bool backward, cinch_error *error);
 void cn_plan_free(cn_plan *plan);
-
-/* The most rows that pass at a time in nets of this size: fewer where they are so wide that more would not
- * stay in the cache. */
-size_t cn_plan_chunk(const cinch_model *model);
 
 /* Makes a step the thread's: its scratch, and the rows that cn_plan_gather puts there. */
 void cn_plan_enter(const cn_plan *plan, cn_step *step, size_t thread);
@@ -94,6 +95,9 @@ void cn_plan_carry(const cn_plan *plan, const cn_step *step, const cinch_data *d
  * gradient[tile->count]. */
 void cn_plan_gradient(const cn_plan *plan, const cn_step *step, size_t batch_rows, const cn_tile *tile,
                       void *gradient);
+
+/* The last node that does anything; where its flow has `logits`, its activation is left to the loss. */
+size_t cn_plan_last(const cn_plan *plan);
 
 /* The batch's loss without penalties, and all its penalties but the weights': sums over fixed blocks of rows. */
 double cn_plan_reconstruction(const cn_plan *plan, size_t batch_rows);

@@ -176,7 +176,7 @@ cinch_status cinch_runner_reconstruct(cinch_runner *runner, const cinch_data *da
     return run_task(runner, RECONSTRUCT, data, first, nrow, rows, error);
 }
 
-/* ---- Scores -------------------------------------------------------------------------------------------- */
+/* ---- With the training's own layers: scores and noise -------------------------------------------------- */
 
 static cinch_status prepare_scores(cinch_runner *runner, cinch_error *error)
 {
@@ -189,17 +189,43 @@ static cinch_status prepare_scores(cinch_runner *runner, cinch_error *error)
         return cn_fail(error, own.status, "%s", own.message);
     if (!runner->weights) {
         cinch_status status = cn_objective_new(&runner->objective, model->recipe, model, error);
-        if (status)
-            return status;
-        cn_pipeline_clear(&runner->objective.penalties); /* a score is without them */
-        if (!(runner->weights = cn_weights_new(model, runner->kernels, false, 0, error))) {
+        if (!status)
+            status = cn_objective_score(&runner->objective, model, error);
+        if (!status && !(runner->weights = cn_weights_new(model, runner->kernels, false, 0, error)))
+            status = CINCH_MEMORY;
+        if (status) {
             cn_objective_clear(&runner->objective);
-            return CINCH_MEMORY;
+            return status;
         }
     }
     runner->evaluator =
         cn_evaluator_new(model, runner->weights, &runner->objective, threads, SCORED_AT_A_TIME, error);
     return runner->evaluator ? CINCH_OK : CINCH_MEMORY;
+}
+
+/* The mean loss of a row's features, or what a row costs in nats. */
+static double score_of(const cinch_runner *runner, size_t row)
+{
+    double features = (double)cn_shape_size(runner->model->input);
+    double loss = cn_evaluator_values(runner->evaluator)[row];
+    double penalty = cn_evaluator_penalties(runner->evaluator)[row];
+    return runner->objective.penalties.count ? loss + penalty * features : loss / features;
+}
+
+cinch_status cinch_runner_reconstruct_noisy(cinch_runner *runner, const cinch_data *data, size_t first,
+                                            size_t nrow, float *noisy, float *rows, cinch_error *error)
+{
+    size_t features = cn_shape_size(runner->model->input);
+    uint64_t seed = cn_recipe_value(runner->model->recipe, CN_SEED).count;
+    cinch_status status = check_rows(runner, data, first, nrow, features, false, error);
+    if (status || (status = prepare_scores(runner, error)))
+        return status;
+    for (size_t done = 0; done < nrow; done += SCORED_AT_A_TIME) {
+        size_t count = nrow - done < SCORED_AT_A_TIME ? nrow - done : SCORED_AT_A_TIME;
+        cn_evaluate_noisy(runner->evaluator, data, first + done, count, seed,
+                          noisy ? noisy + done * features : NULL, rows + done * features);
+    }
+    return CINCH_OK;
 }
 
 cinch_status cinch_runner_score(cinch_runner *runner, const cinch_data *data, size_t first, size_t nrow,
@@ -215,7 +241,7 @@ cinch_status cinch_runner_score(cinch_runner *runner, const cinch_data *data, si
         size_t rows = nrow - done < SCORED_AT_A_TIME ? nrow - done : SCORED_AT_A_TIME;
         cn_evaluate(runner->evaluator, data, first + done, rows, seed, noise);
         for (size_t r = 0; r < rows; r++)
-            scores[done + r] = cn_evaluator_values(runner->evaluator)[r] / (double)features;
+            scores[done + r] = score_of(runner, r);
     }
     return CINCH_OK;
 }

@@ -1,0 +1,79 @@
+#include "model/folding.h"
+
+cn_convolution cn_folding(const cn_convolution *c, size_t repeat)
+{
+    return (cn_convolution){.channels = c->small_channels,
+                            .height = c->small_height,
+                            .width = c->small_width,
+                            .small_channels = c->channels,
+                            .small_height = c->height / repeat,
+                            .small_width = c->width / repeat,
+                            .kernel_height = c->kernel_height + repeat - 1,
+                            .kernel_width = c->kernel_width + repeat - 1,
+                            .stride = repeat,
+                            .top = c->kernel_height - 1 - c->top,
+                            .left = c->kernel_width - 1 - c->left};
+}
+
+/* The window's cells from..to - 1 that folded cell `place` is the sum of. */
+static void cells_of(size_t place, size_t kernel, size_t repeat, size_t *from, size_t *to)
+{
+    size_t end = kernel + repeat - 1 - place; /* one past the last, were there no end */
+    *from = place < kernel - 1 ? kernel - 1 - place : 0;
+    *to = end < kernel ? end : kernel;
+}
+
+#define FOLD(real)                                                                                           \
+    static void fold_##real(const cn_convolution *c, size_t repeat, const void *weight, void *folded)        \
+    {                                                                                                        \
+        size_t kh = c->kernel_height, kw = c->kernel_width, a0, a1, c0, c1;                                  \
+        real *to = folded;                                                                                   \
+        for (size_t i = 0; i < c->channels; i++)                                                             \
+            for (size_t o = 0; o < c->small_channels; o++) {                                                 \
+                const real *from = (const real *)weight + (o * c->channels + i) * kh * kw;                   \
+                for (size_t b = 0; b < kh + repeat - 1; b++)                                                 \
+                    for (size_t d = 0; d < kw + repeat - 1; d++) {                                           \
+                        real sum = 0;                                                                        \
+                        cells_of(b, kh, repeat, &a0, &a1);                                                   \
+                        cells_of(d, kw, repeat, &c0, &c1);                                                   \
+                        for (size_t a = a0; a < a1; a++)                                                     \
+                            for (size_t e = c0; e < c1; e++)                                                 \
+                                sum += from[a * kw + e];                                                     \
+                        *to++ = sum;                                                                         \
+                    }                                                                                        \
+            }                                                                                                \
+    }                                                                                                        \
+    static void unfold_##real(const cn_convolution *c, size_t repeat, const void *folded, bool accumulate,   \
+                              void *gradient)                                                                \
+    {                                                                                                        \
+        size_t kh = c->kernel_height, kw = c->kernel_width, width = kw + repeat - 1;                         \
+        real *to = gradient;                                                                                 \
+        for (size_t o = 0; o < c->small_channels; o++)                                                       \
+            for (size_t i = 0; i < c->channels; i++) {                                                       \
+                const real *from =                                                                           \
+                    (const real *)folded + (i * c->small_channels + o) * (kh + repeat - 1) * width;          \
+                for (size_t a = 0; a < kh; a++)                                                              \
+                    for (size_t e = 0; e < kw; e++, to++) {                                                  \
+                        real sum = accumulate ? *to : 0;                                                     \
+                        for (size_t b = 0; b < repeat; b++)                                                  \
+                            for (size_t d = 0; d < repeat; d++)                                              \
+                                sum += from[(kh - 1 - a + b) * width + kw - 1 - e + d];                      \
+                        *to = sum;                                                                           \
+                    }                                                                                        \
+            }                                                                                                \
+    }
+FOLD(float)
+FOLD(double)
+
+void cn_folding_weight(const cn_convolution *c, size_t repeat, const cn_kernels *kernels, const void *weight,
+                       void *folded)
+{
+    (kernels->real_size == sizeof(float) ? fold_float : fold_double)(c, repeat, weight, folded);
+}
+
+void cn_folding_gradient(const cn_convolution *c, size_t repeat, const cn_kernels *kernels,
+                         const void *folded, bool accumulate, void *gradient)
+{
+    (kernels->real_size == sizeof(float) ? unfold_float : unfold_double)(c, repeat, folded, accumulate,
+                                                                         gradient);
+}
