@@ -1,5 +1,5 @@
 /* Nets of images: what the planner does in one with a neighbour, and what it keeps for a few rows only, changes
- * nothing; a net at inference is the one that was trained. */
+ * nothing; a net at inference is the one that was trained; files that claim too much are refused. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -7,11 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/memory.h"
 #include "data/data.h"
+#include "tests/counted.h"
 #include "tests/guarded.h"
 #include "train/plan.h"
 
@@ -390,6 +392,96 @@ static void test_inference(void **state)
         check_inference(&nets[i]);
 }
 
+/* ---- Files that claim too much ------------------------------------------------------------------------- */
+
+/* Recipes of model files, the hash made anew: nets that no file of a few bytes can hold. */
+static const struct {
+    const char *input, *encoder, *decoder;
+} claims[] = {
+    {"60000x60000x1", "conv 65536 255x255", "dense 24"},
+    {"60000x60000x1", "conv 1 255x255 stride=255 | maxpool 4096", "dense 3600000000"},
+    {"4294967296x4294967296x24", "dense 2", "dense 24"},
+    {"4294967295x1x1", "conv 65536 255x255 stride=255", "upsample 255"},
+    {"1x1x4294967295", "conv 65536 255x255", "dense 4294967295"},
+    {"6x4x1", "conv 65536 255x255 | conv 65536 255x255", "dense 24"},
+    {"6x4x1", "upsample 4096 | upsample 4096 | upsample 4096 | upsample 4096 | upsample 4096", "dense 24"},
+    {"6x4x1", "upsample 4096 | maxpool 4096", "dense 24"},
+    {"6x4x1", "upsample 4096 | conv 1 255x255 stride=255", "deconv 1 255x255 stride=255 | dense 24"},
+    {"6x4x1", "deconv 16 255x255 stride=255 | deconv 65536 1x1 stride=255", "dense 24"},
+    {"6x4x1", "reshape 4611686018427387910x4x1", "dense 24"},
+    {"6x4x1", "reshape 4294967296x4294967296x1", "dense 24"},
+    {"6x4x1", "conv 2 7x1 pad=valid", "dense 24"},
+    {"6x4x1", "conv 2 3x3 stride=0", "dense 24"},
+    {"6x4x1", "reshape 24 | conv 2 3x3", "dense 24"},
+    {"6x4x1", "dense 65536 | reshape 256x256x1 | conv 65536 1x1", "dense 24"},
+};
+
+static cinch_model *small_model(void)
+{
+    cinch_recipe *recipe = cinch_recipe_new(NULL);
+    cinch_error error = {0};
+    put(recipe, "input", "6x4x1");
+    put(recipe, "encoder", "conv 1 1x1");
+    cinch_model *model = cn_model_new(recipe, (cinch_shape){0}, SIZE_MAX, &error);
+    if (!model)
+        fail_msg("%s", error.message);
+    cn_scaler scaler = {0};
+    cinch_data *data = new_rows((cinch_shape){3, {6, 4, 1}}, 2);
+    assert_int_equal(cn_scaler_fit(&scaler, CN_SCALE_NONE, data, 2, false, NULL), CINCH_OK);
+    assert_int_equal(cn_model_set_scaler(model, &scaler, NULL), CINCH_OK);
+    cinch_data_free(data);
+    cinch_recipe_free(recipe);
+    return model;
+}
+
+/* The model's file with another recipe in it. */
+static void write_claim(const cinch_model *model, const char *recipe, const char *path)
+{
+    cn_model_file file;
+    assert_int_equal(cn_model_file_new(model, 0, 0, &file, NULL), CINCH_OK);
+    for (size_t i = 0; recipe && i < file.nentry; i++)
+        if (!strcmp(file.entries[i].key, "recipe"))
+            file.entries[i].value = recipe;
+    assert_int_equal(cn_safetensors_write(path, file.entries, file.nentry, file.tensors, file.ntensor, NULL),
+                     CINCH_OK);
+    cn_model_file_clear(&file);
+}
+
+static void test_claims(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/cinch-nets-XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    close(fd);
+    cinch_model *model = small_model();
+    write_claim(model, NULL, path);
+    cinch_model *read = cinch_model_load(path, NULL);
+    assert_non_null(read);
+    cinch_model_free(read);
+    for (size_t i = 0; i < sizeof claims / sizeof *claims; i++) {
+        char recipe[512];
+        cinch_error error = {0};
+        snprintf(recipe, sizeof recipe, "[model]\ninput = %s\nencoder = %s\ndecoder = %s\n", claims[i].input,
+                 claims[i].encoder, claims[i].decoder);
+        write_claim(model, recipe, path);
+        counted_begin(0);
+        read = cinch_model_load(path, &error);
+        size_t largest = counted_memory.largest, blocks = counted_memory.blocks;
+        if (read)
+            fail_msg("%s || %s: it was read", claims[i].encoder, claims[i].decoder);
+        counted_end();
+        if (error.status != CINCH_BAD_INPUT || !*error.message || strchr(error.message, '\n'))
+            fail_msg("%s || %s: %d, \"%s\"", claims[i].encoder, claims[i].decoder, (int)error.status,
+                     error.message);
+        assert_int_equal(blocks, 0);
+        if (largest >= 1 << 16)
+            fail_msg("%s || %s: allocated %zu bytes", claims[i].encoder, claims[i].decoder, largest);
+    }
+    cinch_model_free(model);
+    unlink(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -397,6 +489,7 @@ int main(void)
         cmocka_unit_test(test_rows_or_batch),
         cmocka_unit_test(test_threads),
         cmocka_unit_test(test_inference),
+        cmocka_unit_test(test_claims),
     };
     tables[0] = &cn_kernels_double;
     if (!(tables[1] = cn_kernels_choose(NULL)))
