@@ -12,6 +12,7 @@
 
 #include "math/kernels.h"
 #include "model/folding.h"
+#include "model/image.h"
 #include "tests/guarded.h"
 
 static void fill(const cn_kernels *k, guarded *array, size_t seed)
@@ -47,32 +48,35 @@ typedef struct correlating {
     size_t x_first;
 } correlating;
 
-static correlating correlating_new(const cn_kernels *k, size_t out, size_t in, size_t count, size_t rows,
-                                   size_t columns, bool backwards)
+static correlating correlating_new(const cn_kernels *k, size_t out, size_t in, size_t count, size_t phases,
+                                   size_t rows, size_t columns, bool backwards)
 {
     size_t room = cn_round_up(count, CN_PANEL), pitch = columns + 2, reach_row = rows ? rows - 1 : 0,
            reach_column = columns ? columns - 1 : 0, reach = reach_row * pitch + reach_column,
            plane = room + reach + 3;
     correlating t = {.x_first = backwards ? reach : 0};
-    size_t reals = (in - 1) * plane + reach + room;
+    size_t all = phases * phases, reals = (in * all - 1) * plane + reach + room;
     t.x = backwards ? guarded_before(reals * k->real_size) : guarded_new(reals * k->real_size);
     fill(k, &t.x, 1000 + count);
-    t.weight = filled(k, out * in * rows * columns, 77 + rows);
+    t.weight = filled(k, out * in * all * rows * columns, 77 + rows);
     t.y = guarded_new(((out - 1) * (room + 5) + room) * k->real_size);
     t.c = (cn_correlation){.out = out,
                            .in = in,
                            .count = count,
+                           .phases = phases,
                            .rows = rows,
                            .columns = columns,
                            .x = from(k, &t.x, t.x_first),
-                           .x_plane = plane,
+                           .x_plane = all * plane,
+                           .x_phase = plane,
                            .x_row = backwards ? -(ptrdiff_t)pitch : (ptrdiff_t)pitch,
                            .x_column = backwards ? -1 : 1,
                            .weight = t.weight.start,
-                           .weight_out = in * rows * columns,
-                           .weight_in = rows * columns,
-                           .weight_row = columns,
-                           .weight_column = 1,
+                           .weight_out = in * all * rows * columns,
+                           .weight_in = all * rows * columns,
+                           .weight_phase = phases * columns,
+                           .weight_row = all * columns,
+                           .weight_column = phases,
                            .y = t.y.start,
                            .y_plane = room + 5};
     return t;
@@ -91,20 +95,23 @@ static void check_correlation(const cn_kernels *k, const correlating *t)
     for (size_t o = 0; o < c->out; o++)
         for (size_t p = 0; p < c->count; p++) {
             double sum = c->accumulate ? noise(o * c->y_plane + p) : 0, size = fabs(sum);
-            for (size_t in = 0; in < c->in; in++)
+            size_t all = c->phases * c->phases;
+            for (size_t in = 0; in < c->in * all; in++)
                 for (size_t i = 0; i < c->rows; i++)
                     for (size_t j = 0; j < c->columns; j++) {
-                        ptrdiff_t place = (ptrdiff_t)(in * c->x_plane + p) + (ptrdiff_t)i * c->x_row +
-                                          (ptrdiff_t)j * c->x_column;
-                        double product = at(k, t->weight.start,
-                                            o * c->weight_out + in * c->weight_in + i * c->weight_row +
-                                                j * c->weight_column) *
-                                         at(k, t->x.start, (size_t)((ptrdiff_t)t->x_first + place));
+                        size_t phase = in % all,
+                               weight = o * c->weight_out + in / all * c->weight_in +
+                                        phase / c->phases * c->weight_phase + phase % c->phases +
+                                        i * c->weight_row + j * c->weight_column,
+                               place = in / all * c->x_plane + phase * c->x_phase + p + t->x_first;
+                        ptrdiff_t step = (ptrdiff_t)i * c->x_row + (ptrdiff_t)j * c->x_column;
+                        double product = at(k, t->weight.start, weight) *
+                                         at(k, t->x.start, (size_t)((ptrdiff_t)place + step));
                         sum += product;
                         size += fabs(product);
                     }
             double got = at(k, t->y.start, o * c->y_plane + p);
-            if (!near(k, got, sum, size, c->in * c->rows * c->columns))
+            if (!near(k, got, sum, size, c->in * all * c->rows * c->columns))
                 fail_msg("%s: correlate %zu to %zu, %zux%zu, %zu positions: (%zu, %zu) is %a, not %a",
                          k->name, c->in, c->out, c->rows, c->columns, c->count, o, p, got, sum);
         }
@@ -160,8 +167,8 @@ static void test_correlate(void **state)
             for (size_t out = 1; out <= 9; out += 1 + (n + w) % 2)
                 for (int way = 0; way < 4; way++) {
                     size_t in = 1 + (n * 3 + w + out) % 5;
-                    correlating t =
-                        correlating_new(k, out, in, counts[n], windows[w][0], windows[w][1], way & 1);
+                    correlating t = correlating_new(k, out, in, counts[n], 1 + (n + out) % 3, windows[w][0],
+                                                    windows[w][1], way & 1);
                     fill(k, &t.y, 0);
                     t.c.accumulate = way & 2;
                     unsigned char *before = malloc(t.y.nbytes);
@@ -184,7 +191,7 @@ static void test_correlate_nothing(void **state)
     FOR_TABLES(k)
     {
         guarded y = filled(k, 32, 5);
-        cn_correlation c = {.out = 1, .in = 2, .count = 20, .y = y.start, .accumulate = true};
+        cn_correlation c = {.out = 1, .in = 2, .count = 20, .phases = 1, .y = y.start, .accumulate = true};
         k->correlate(&c);
         for (size_t p = 0; p < 20; p++)
             assert_true(at(k, y.start, p) == noise(5 + p));
@@ -379,11 +386,24 @@ static window window_of(const cn_pooling *p, size_t i, size_t j)
             size_t h = i * p->size + a, c = j * p->size + b;
             if (h < p->top || h >= p->top + p->height || c < p->left || c >= p->left + p->width)
                 continue;
-            w.cells[w.count] = (h - p->top) * p->width + c - p->left;
+            w.cells[w.count] = (h - p->top) * p->large_row + c - p->left;
             w.numbers[w.count++] = a * p->size + b;
         }
     assert_true(w.count > 0);
     return w;
+}
+
+/* Reals from the first of the large planes to the last. */
+static size_t large_reals(const cn_pooling *p)
+{
+    return (p->planes - 1) * p->large_plane + (p->height - 1) * p->large_row + p->width;
+}
+
+/* Whether place i of the large planes is a cell of one. */
+static bool is_cell(const cn_pooling *p, size_t i)
+{
+    size_t within = i % p->large_plane;
+    return within / p->large_row < p->height && within % p->large_row < p->width;
 }
 
 /* Of few values, so that many windows hold their largest more than once. */
@@ -406,11 +426,11 @@ static size_t largest(const cn_kernels *k, const guarded *x, size_t plane, const
 
 static void check_pool_max(const cn_kernels *k, const cn_pooling *p, const guarded *x)
 {
-    size_t large = p->height * p->width, small = p->small_height * p->small_width;
+    size_t large = p->large_plane, small = p->small_height * p->small_width, reals = large_reals(p);
     guarded y = filled(k, p->planes * small, 1), which = filled(k, p->planes * small, 2),
-            plain = filled(k, p->planes * small, 3), dx = filled(k, p->planes * large, 4),
+            plain = filled(k, p->planes * small, 3), dx = filled(k, reals, 4),
             dy = filled(k, p->planes * small, 6);
-    double *slopes = calloc(p->planes * large, sizeof *slopes);
+    double *slopes = calloc(reals, sizeof *slopes);
     assert_non_null(slopes);
     k->pool_max(p, x->start, y.start, which.start);
     k->pool_max(p, x->start, plain.start, NULL);
@@ -420,16 +440,19 @@ static void check_pool_max(const cn_kernels *k, const cn_pooling *p, const guard
         window w = window_of(p, cell % small / p->small_width, cell % small % p->small_width);
         size_t plane = cell / small * large, best = largest(k, x, plane, &w);
         slopes[plane + w.cells[best]] = at(k, dy.start, cell);
-        if (at(k, y.start, cell) != at(k, x->start, plane + w.cells[best]) ||
+        double want = at(k, x->start, plane + w.cells[best]) + (p->bias ? at(k, p->bias, cell / small) : 0);
+        if (at(k, y.start, cell) != (k->real_size == 4 ? (double)(float)want : want) ||
             at(k, which.start, cell) != (double)w.numbers[best])
             fail_msg("%s: pool_max %zu of %zux%zu from %zu, %zu: cell %zu is %g at %g, not at %zu", k->name,
                      p->size, p->height, p->width, p->top, p->left, cell, at(k, y.start, cell),
                      at(k, which.start, cell), w.numbers[best]);
     }
-    for (size_t i = 0; i < p->planes * large; i++)
-        if (at(k, dx.start, i) != slopes[i])
+    for (size_t i = 0; i < reals; i++) {
+        double want = is_cell(p, i) ? slopes[i] : noise(4 + i);
+        if (at(k, dx.start, i) != want)
             fail_msg("%s: pool_max_backward %zu of %zux%zu: %zu is %g, not %g", k->name, p->size, p->height,
-                     p->width, i, at(k, dx.start, i), slopes[i]);
+                     p->width, i, at(k, dx.start, i), want);
+    }
     free(slopes);
     guarded_free(&y);
     guarded_free(&which);
@@ -440,9 +463,8 @@ static void check_pool_max(const cn_kernels *k, const cn_pooling *p, const guard
 
 static void check_pool_sum(const cn_kernels *k, const cn_pooling *p, bool mean)
 {
-    size_t large = p->height * p->width, small = p->small_height * p->small_width;
-    guarded x = filled(k, p->planes * large, 31), y = filled(k, p->planes * small, 1),
-            back = filled(k, p->planes * large, 2);
+    size_t large = p->large_plane, small = p->small_height * p->small_width, reals = large_reals(p);
+    guarded x = filled(k, reals, 31), y = filled(k, p->planes * small, 1), back = filled(k, reals, 2);
     k->pool_sum(p, mean, x.start, y.start);
     k->pool_repeat(p, mean, y.start, back.start);
     for (size_t cell = 0; cell < p->planes * small; cell++) {
@@ -459,6 +481,8 @@ static void check_pool_sum(const cn_kernels *k, const cn_pooling *p, bool mean)
             assert_true(near(k, got, want, fabs(want), 0));
         }
     }
+    for (size_t i = 0; i < reals; i++)
+        assert_true(is_cell(p, i) || at(k, back.start, i) == noise(2 + i));
     guarded_free(&x);
     guarded_free(&y);
     guarded_free(&back);
@@ -480,12 +504,21 @@ static void test_pools(void **state)
                                     .height = height,
                                     .width = width,
                                     .small_height = (height + top + size - 1) / size,
-                                    .small_width = (width + left + size - 1) / size};
-                    guarded x = tied_values(k, p.planes * height * width);
-                    check_pool_max(k, &p, &x);
-                    guarded_free(&x);
+                                    .small_width = (width + left + size - 1) / size,
+                                    .large_row = width,
+                                    .large_plane = height * width};
                     check_pool_sum(k, &p, false);
                     check_pool_sum(k, &p, true);
+                    if ((top + height) % 2) { /* planes with room around their rows */
+                        p.large_row += 3;
+                        p.large_plane = p.large_row * height + 5;
+                    }
+                    guarded x = tied_values(k, large_reals(&p)), bias = filled(k, p.planes, 13);
+                    check_pool_max(k, &p, &x);
+                    p.bias = bias.start;
+                    check_pool_max(k, &p, &x);
+                    guarded_free(&x);
+                    guarded_free(&bias);
                 }
 }
 
@@ -701,6 +734,49 @@ static bool meets_all(const cn_convolution *c)
            (c->small_width - 1) * c->stride + step_width >= c->left + c->width;
 }
 
+/* The largest of windows of the smaller image, and slopes back: as down, then the pool, then spread would. */
+static void check_pooled(const cn_kernels *k, const cn_convolution *c, const guarded *large,
+                         const guarded *weight, const guarded *bias, size_t size)
+{
+    size_t plane = c->small_height * c->small_width, channels = c->small_channels;
+    cinch_shape shape = {.rank = 3, .sizes = {c->small_height, c->small_width, channels}};
+    cn_pooling pooling = cn_image_pooling(shape, size);
+    size_t cells = pooling.small_height * pooling.small_width;
+    guarded down = guarded_new(channels * plane * k->real_size), back = guarded_new(down.nbytes),
+            scratch = guarded_new(cn_convolution_scratch(c, channels) * k->real_size),
+            wanted = guarded_new(channels * cells * k->real_size), places = guarded_new(wanted.nbytes),
+            spread = guarded_new(cn_convolution_small(c) * k->real_size), again = guarded_new(spread.nbytes);
+    cn_convolution_down(c, k, weight->start, bias->start, large->start, 0, channels, scratch.start,
+                        down.start);
+    k->pool_max(&pooling, down.start, wanted.start, places.start);
+    memset(spread.start, 0, spread.nbytes);
+    memset(again.start, 0, again.nbytes);
+    for (size_t first = 0, count; first < channels; first += count) {
+        count = channels - first < 4 ? channels - first : 4;
+        guarded got = guarded_new(count * cells * k->real_size), which = guarded_new(got.nbytes),
+                some = guarded_new(cn_convolution_scratch(c, count) * k->real_size),
+                slopes = filled(k, count * cells, 3 + first);
+        cn_pooling part = pooling;
+        part.planes = count;
+        memset(some.start, 0xff, some.nbytes);
+        cn_convolution_down_pooled(c, k, weight->start, bias->start, &part, large->start, first, count,
+                                   some.start, got.start, which.start);
+        assert_memory_equal(got.start, from(k, &wanted, first * cells), got.nbytes);
+        k->pool_max_backward(&part, slopes.start, which.start, from(k, &back, first * plane));
+        cn_convolution_spread_small_pooled(c, k, &part, first, count, slopes.start, which.start,
+                                           spread.start);
+        cn_convolution_spread_small(c, k, first, count, from(k, &back, first * plane), again.start);
+        guarded *all[] = {&got, &which, &some, &slopes};
+        for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+            guarded_free(all[i]);
+    }
+    for (size_t i = 0; i < spread.nbytes / k->real_size; i++)
+        assert_true(at(k, spread.start, i) == at(k, again.start, i));
+    guarded *all[] = {&down, &back, &scratch, &wanted, &places, &spread, &again};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        guarded_free(all[i]);
+}
+
 static void check_convolution(const cn_kernels *k, const naive *n, size_t rows)
 {
     const cn_convolution *c = &n->c;
@@ -718,6 +794,8 @@ static void check_convolution(const cn_kernels *k, const naive *n, size_t rows)
                    &small, c->channels, large_plane, at_a_time, n->up, n->up_size);
     }
     check_gradient(k, n, &large, &small, rows);
+    for (size_t size = 1; size <= 4; size++)
+        check_pooled(k, c, &large, &weight, &bias, size);
     guarded_free(&large);
     guarded_free(&small);
     guarded_free(&weight);

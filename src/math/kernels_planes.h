@@ -1,6 +1,7 @@
 /* The kernels over planes (math/planes.h): what is the same in every table. The includer has included
  * kernels_body.h, and kernels_plain.h or kernels_vector.h, which say `lanes`, a vector of LANES reals,
- * LANES_SCALED(a, b, c) = a*b + c with the real a in every lane, and LANES_FUSED(a, b, c) of three vectors. */
+ * LANES_SCALED(a, b, c) = a*b + c with the real a in every lane, and LANES_FUSED(a, b, c) of three vectors; and
+ * EVEN_PLACES, ODD_PLACES, LOWER_PLACES and UPPER_PLACES, the places in two vectors that shuffles take. */
 #include "math/planes.h"
 
 typedef real loose_lanes __attribute__((vector_size(LANES * sizeof(real)), aligned(sizeof(real)), may_alias));
@@ -17,41 +18,60 @@ CN_INLINE void store_lanes(real *to, lanes values)
 
 /* ---- Correlations -------------------------------------------------------------------------------------- */
 
-/* The sums of `planes` by `vectors` stay in registers: each vector of x serves all planes, each weight all
- * vectors. */
-CN_INLINE void correlate_tile(size_t planes, size_t vectors, const cn_correlation *c, size_t plane, size_t p)
+/* One row of a window: `columns` is a constant where it is 2 or 3, so that its loop vanishes. */
+CN_INLINE void correlate_row(size_t planes, size_t vectors, size_t columns, const cn_correlation *c,
+                             const real *x, const real *weight, lanes sums[4][8])
 {
-    enum { MOST_PLANES = 4, MOST_VECTORS = 8 };
-    lanes sums[MOST_PLANES][MOST_VECTORS];
-    const real *x_plane = (const real *)c->x + p;
-    const real *weight_plane = (const real *)c->weight + plane * c->weight_out;
-    real *y = (real *)c->y + plane * c->y_plane + p;
-    UNROLLED
-    for (size_t o = 0; o < planes; o++) {
+    for (size_t j = 0; j < columns; j++, x += c->x_column, weight += c->weight_column) {
         UNROLLED
-        for (size_t v = 0; v < vectors; v++)
-            sums[o][v] = c->accumulate ? load_lanes(y + o * c->y_plane + v * LANES) : (lanes){0};
-    }
-    for (size_t in = 0; in < c->in; in++, x_plane += c->x_plane, weight_plane += c->weight_in) {
-        const real *x_row = x_plane, *weight_row = weight_plane;
-        for (size_t i = 0; i < c->rows; i++, x_row += c->x_row, weight_row += c->weight_row) {
-            const real *x = x_row, *weight = weight_row;
-            for (size_t j = 0; j < c->columns; j++, x += c->x_column, weight += c->weight_column) {
-                UNROLLED
-                for (size_t o = 0; o < planes; o++) {
-                    UNROLLED
-                    for (size_t v = 0; v < vectors; v++)
-                        sums[o][v] =
-                            LANES_SCALED(weight[o * c->weight_out], load_lanes(x + v * LANES), sums[o][v]);
-                }
-            }
+        for (size_t o = 0; o < planes; o++) {
+            UNROLLED
+            for (size_t v = 0; v < vectors; v++)
+                sums[o][v] = LANES_SCALED(weight[o * c->weight_out], load_lanes(x + v * LANES), sums[o][v]);
         }
     }
-    UNROLLED
-    for (size_t o = 0; o < planes; o++) {
+}
+
+/* The sums of `planes` by `vectors` stay in registers: each vector of x serves all planes, each weight all
+ * vectors. Of `ntile` such tiles from position p on. The struct is a copy, since a store of vectors might else
+ * change it. */
+CN_INLINE void correlate_tile(size_t planes, size_t vectors, const cn_correlation *of, size_t plane, size_t p,
+                              size_t ntile)
+{
+    const cn_correlation c = *of;
+    const real *x_first = (const real *)c.x + p;
+    const real *const weights = (const real *)c.weight + plane * c.weight_out;
+    real *y = (real *)c.y + plane * c.y_plane + p;
+    for (; ntile > 0; ntile--, x_first += vectors * LANES, y += vectors * LANES) {
+        lanes sums[4][8];
         UNROLLED
-        for (size_t v = 0; v < vectors; v++)
-            store_lanes(y + o * c->y_plane + v * LANES, sums[o][v]);
+        for (size_t o = 0; o < planes; o++) {
+            UNROLLED
+            for (size_t v = 0; v < vectors; v++)
+                sums[o][v] = c.accumulate ? load_lanes(y + o * c.y_plane + v * LANES) : (lanes){0};
+        }
+        const real *x_plane = x_first, *weight_plane = weights;
+        for (size_t in = 0; in < c.in; in++, x_plane += c.x_plane, weight_plane += c.weight_in)
+            for (size_t phase = 0; phase < c.phases * c.phases; phase++) {
+                const real *x = x_plane + phase * c.x_phase;
+                const real *weight = weight_plane;
+                if (c.phases > 1)
+                    weight += phase / c.phases * c.weight_phase + phase % c.phases;
+                for (size_t i = 0; i < c.rows; i++, x += c.x_row, weight += c.weight_row) {
+                    if (c.columns == 3)
+                        correlate_row(planes, vectors, 3, &c, x, weight, sums);
+                    else if (c.columns == 2)
+                        correlate_row(planes, vectors, 2, &c, x, weight, sums);
+                    else
+                        correlate_row(planes, vectors, c.columns, &c, x, weight, sums);
+                }
+            }
+        UNROLLED
+        for (size_t o = 0; o < planes; o++) {
+            UNROLLED
+            for (size_t v = 0; v < vectors; v++)
+                store_lanes(y + o * c.y_plane + v * LANES, sums[o][v]);
+        }
     }
 }
 
@@ -59,29 +79,31 @@ CN_INLINE void correlate_tile(size_t planes, size_t vectors, const cn_correlatio
     X(4, 3) X(4, 2) X(4, 1) X(2, 6) X(2, 4) X(2, 2) X(2, 1) X(1, 8) X(1, 4) X(1, 2) X(1, 1)
 
 #define CORRELATE_TILE(planes, vectors)                                                                      \
-    static void correlate_##planes##x##vectors(const cn_correlation *c, size_t plane, size_t p)              \
+    static void correlate_##planes##x##vectors(const cn_correlation *c, size_t plane, size_t p,              \
+                                               size_t ntile)                                                 \
     {                                                                                                        \
-        correlate_tile(planes, vectors, c, plane, p);                                                        \
+        correlate_tile(planes, vectors, c, plane, p, ntile);                                                 \
     }
 CORRELATE_TILES(CORRELATE_TILE)
 
 #define CORRELATE_TILE_ROW(planes, vectors) {planes, vectors, correlate_##planes##x##vectors},
 static const struct {
     size_t planes, vectors;
-    void (*run)(const cn_correlation *c, size_t plane, size_t p);
+    void (*run)(const cn_correlation *c, size_t plane, size_t p, size_t ntile);
 } correlate_tiles[] = {CORRELATE_TILES(CORRELATE_TILE_ROW)}; /* the largest of each number of planes first */
 
-/* All positions of the first `planes` planes from `plane` on, with the tiles of so many planes. */
+/* All positions of `planes` planes from `plane` on, with the tiles of so many planes. */
 static void correlate_planes(const cn_correlation *c, size_t plane, size_t planes)
 {
-    size_t tile = 0;
+    size_t tile = 0, left = (c->count + LANES - 1) / LANES, p = 0;
     while (correlate_tiles[tile].planes != planes)
         tile++;
-    for (size_t p = 0; p < c->count;) {
-        while (correlate_tiles[tile].vectors > (c->count - p + LANES - 1) / LANES)
-            tile++;
-        correlate_tiles[tile].run(c, plane, p);
-        p += correlate_tiles[tile].vectors * LANES;
+    for (; left > 0; tile++) {
+        const size_t vectors = correlate_tiles[tile].vectors, ntile = left / vectors;
+        if (ntile > 0)
+            correlate_tiles[tile].run(c, plane, p, ntile);
+        p += ntile * vectors * LANES;
+        left -= ntile * vectors;
     }
 }
 
@@ -109,6 +131,7 @@ CN_INLINE void correlation_block(size_t nterm, const cn_correlation_sums *s, con
                                  size_t first, size_t rows, real *block)
 {
     enum { MOST_TERMS = 12 };
+    const size_t positions = s->count;
     lanes sums[MOST_TERMS];
     const real *terms[MOST_TERMS];
     UNROLLED
@@ -119,7 +142,7 @@ CN_INLINE void correlation_block(size_t nterm, const cn_correlation_sums *s, con
         UNROLLED
         for (size_t t = 0; t < nterm; t++)
             terms[t] = (const real *)s->x + r * s->x_row + offsets[t];
-        for (size_t p = 0; p < s->count; p += LANES) {
+        for (size_t p = 0; p < positions; p += LANES) {
             const lanes slope = load_lanes(z + p);
             UNROLLED
             for (size_t t = 0; t < nterm; t++)
@@ -165,32 +188,43 @@ static void correlation_sums(const cn_correlation_sums *s)
 
 /* ---- Planes and their values --------------------------------------------------------------------------- */
 
-/* A row of at least LANES values ends in a vector that may overlap the one before. */
-CN_INLINE void place_row(size_t columns, const real *from, real add, real *to)
+/* Rows that are `vectors` long, the last of them overlapping the one before where the row ends within it. */
+CN_INLINE void place_vectors(size_t vectors, size_t columns, size_t rows, const real *from, size_t from_row,
+                             real add, real *to, size_t to_row)
 {
-    if (columns >= LANES) {
-        for (size_t j = 0; j < columns - LANES; j += LANES)
-            store_lanes(to + j, load_lanes(from + j) + add);
-        store_lanes(to + columns - LANES, load_lanes(from + columns - LANES) + add);
-    } else {
-        for (size_t j = 0; j < columns; j++)
-            to[j] = from[j] + add;
+    const size_t end = columns - LANES;
+    for (size_t i = 0; i < rows; i++, from += from_row, to += to_row) {
+        UNROLLED
+        for (size_t v = 0; v + 1 < vectors; v++)
+            store_lanes(to + v * LANES, load_lanes(from + v * LANES) + add);
+        store_lanes(to + end, load_lanes(from + end) + add);
     }
 }
 
-static void place(const cn_placement *p)
+static void place_rows(const cn_placement *p, const real *from, real add, real *to)
 {
-    const real add = p->add ? *(const real *)p->add : 0;
-    for (size_t i = 0; i < p->rows; i++) {
-        const real *from = (const real *)p->from + i * p->from_row;
-        real *to = (real *)p->to + i * p->to_row;
-        if (p->from_column == 1 && p->to_column == 1) {
-            place_row(p->columns, from, add, to);
-            continue;
-        }
-        for (size_t j = 0; j < p->columns; j++)
-            to[j * p->to_column] = from[j * p->from_column] + add;
+    const size_t columns = p->columns, vectors = (columns + LANES - 1) / LANES;
+    if (vectors == 2)
+        place_vectors(2, columns, p->rows, from, p->from_row, add, to, p->to_row);
+    else if (vectors == 4)
+        place_vectors(4, columns, p->rows, from, p->from_row, add, to, p->to_row);
+    else
+        place_vectors(vectors, columns, p->rows, from, p->from_row, add, to, p->to_row);
+}
+
+static void place(const cn_placement *placement)
+{
+    const cn_placement p = *placement;
+    const real add = p.add ? *(const real *)p.add : 0;
+    const real *from = p.from;
+    real *to = p.to;
+    if (p.from_column == 1 && p.to_column == 1 && p.columns >= LANES) {
+        place_rows(&p, from, add, to);
+        return;
     }
+    for (size_t i = 0; i < p.rows; i++, from += p.from_row, to += p.to_row)
+        for (size_t j = 0; j < p.columns; j++)
+            to[j * p.to_column] = from[j * p.from_column] + add;
 }
 
 /* sums[c] = sum over a plane's `size` values: value i to sum i%16, these in a tree of halves. */
@@ -219,31 +253,103 @@ CN_INLINE void window_of(size_t place, size_t size, size_t before, size_t extent
     *to = smaller(start + size - before, extent);
 }
 
-/* Whether every window is whole and 2 x 2: then the loops below are straight ones over a row of windows. */
+/* Whether every window is whole and 2 x 2, and a row of them a vector long: then it goes by vectors. */
 static bool whole_pairs(const cn_pooling *p)
 {
-    return p->size == 2 && p->height == 2 * p->small_height && p->width == 2 * p->small_width;
+    return p->size == 2 && p->height == 2 * p->small_height && p->width == 2 * p->small_width &&
+           p->small_width >= LANES;
 }
 
-static void max_pairs(size_t columns, const real *upper, const real *lower, real *y, real *which)
+/* Two vectors' even and odd places, and two such made one row again; where(mask, a, b) is a where mask is set,
+ * else b. */
+typedef __typeof__((lanes){0} > (lanes){0}) masks;
+
+#define SHUFFLED(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+
+CN_INLINE lanes evens(lanes a, lanes b)
 {
-    CN_INDEPENDENT
-    for (size_t j = 0; j < columns; j++) {
-        const real a = upper[2 * j], b = upper[2 * j + 1], c = lower[2 * j], d = lower[2 * j + 1];
-        const real ab = b > a ? b : a, cd = d > c ? d : c;
-        const real in_ab = b > a ? 1 : 0, in_cd = d > c ? 3 : 2;
-        y[j] = cd > ab ? cd : ab;
-        which[j] = cd > ab ? in_cd : in_ab;
+    return SHUFFLED(a, b, EVEN_PLACES);
+}
+
+CN_INLINE lanes odds(lanes a, lanes b)
+{
+    return SHUFFLED(a, b, ODD_PLACES);
+}
+
+CN_INLINE void store_pairs(real *to, lanes even, lanes odd)
+{
+    store_lanes(to, SHUFFLED(even, odd, LOWER_PLACES));
+    store_lanes(to + LANES, SHUFFLED(even, odd, UPPER_PLACES));
+}
+
+CN_INLINE lanes where(masks mask, lanes a, lanes b)
+{
+#ifdef LANES_WHERE
+    return LANES_WHERE((lanes)mask, a, b);
+#else
+    return (lanes)((mask & (masks)a) | (~mask & (masks)b));
+#endif
+}
+
+/* Vectors over a row of `columns` >= LANES, the last overlapping the one before where the row ends within it. */
+#define OVER_ROW(columns, j)                                                                                 \
+    for (size_t j = 0; j < (columns);                                                                        \
+         j = j + LANES < (columns) && j + 2 * LANES > (columns) ? (columns)-LANES : j + LANES)
+
+CN_INLINE void max_pairs(const real *upper, const real *lower, real bias, real *y, real *which)
+{
+    const lanes zero = {0}, one = zero + 1, two = zero + 2, three = zero + 3;
+    const lanes upper0 = load_lanes(upper), upper1 = load_lanes(upper + LANES);
+    const lanes lower0 = load_lanes(lower), lower1 = load_lanes(lower + LANES);
+    const lanes a = evens(upper0, upper1), b = odds(upper0, upper1);
+    const lanes c = evens(lower0, lower1), d = odds(lower0, lower1);
+    const masks second = b > a, fourth = d > c;
+    const lanes ab = where(second, b, a), cd = where(fourth, d, c);
+    const masks below = cd > ab;
+    store_lanes(y, where(below, cd, ab) + bias);
+    if (which)
+        store_lanes(which, where(below, where(fourth, three, two), where(second, one, zero)));
+}
+
+static void max_row(size_t columns, const real *upper, const real *lower, real bias, real *y, real *which)
+{
+    if (which)
+        OVER_ROW(columns, j)
+    max_pairs(upper + 2 * j, lower + 2 * j, bias, y + j, which + j);
+    else OVER_ROW(columns, j) max_pairs(upper + 2 * j, lower + 2 * j, bias, y + j, NULL);
+}
+
+static void spread_row(size_t columns, const real *dy, const real *which, real *upper, real *lower)
+{
+    const lanes zero = {0};
+    OVER_ROW(columns, j)
+    {
+        const lanes slope = load_lanes(dy + j), place = load_lanes(which + j);
+        store_pairs(upper + 2 * j, where(place == zero, slope, zero), where(place == zero + 1, slope, zero));
+        store_pairs(lower + 2 * j, where(place == zero + 2, slope, zero),
+                    where(place == zero + 3, slope, zero));
     }
 }
 
-static void max_of_pairs(size_t columns, const real *upper, const real *lower, real *y)
+static void repeat_row(size_t columns, const real *x, real factor, real *upper, real *lower)
 {
-    CN_INDEPENDENT
-    for (size_t j = 0; j < columns; j++) {
-        const real a = upper[2 * j], b = upper[2 * j + 1], c = lower[2 * j], d = lower[2 * j + 1];
-        const real ab = b > a ? b : a, cd = d > c ? d : c;
-        y[j] = cd > ab ? cd : ab;
+    OVER_ROW(columns, j)
+    {
+        const lanes value = load_lanes(x + j) * factor;
+        store_pairs(upper + 2 * j, value, value);
+        store_pairs(lower + 2 * j, value, value);
+    }
+}
+
+static void sum_row(size_t columns, const real *upper, const real *lower, real factor, real *y)
+{
+    OVER_ROW(columns, j)
+    {
+        const lanes upper0 = load_lanes(upper + 2 * j), upper1 = load_lanes(upper + 2 * j + LANES);
+        const lanes lower0 = load_lanes(lower + 2 * j), lower1 = load_lanes(lower + 2 * j + LANES);
+        store_lanes(y + j, ((evens(upper0, upper1) + odds(upper0, upper1)) +
+                            (evens(lower0, lower1) + odds(lower0, lower1))) *
+                               factor);
     }
 }
 
@@ -254,43 +360,32 @@ static void pool_max(const cn_pooling *p, const void *x, void *y, void *which)
     const real *plane = x;
     real *best = y;
     const bool pairs = whole_pairs(p);
-    for (size_t c = 0; c < p->planes; c++, plane += p->height * p->width)
+    for (size_t c = 0; c < p->planes; c++, plane += p->large_plane)
         for (size_t i = 0; i < p->small_height; i++, best += p->small_width) {
+            const real bias = p->bias ? ((const real *)p->bias)[c] : 0;
             real *place = which ? (real *)which + (best - (real *)y) : NULL;
             if (pairs) {
-                const real *upper = plane + 2 * i * p->width;
-                if (place)
-                    max_pairs(p->small_width, upper, upper + p->width, best, place);
-                else
-                    max_of_pairs(p->small_width, upper, upper + p->width, best);
+                const real *upper = plane + 2 * i * p->large_row;
+                max_row(p->small_width, upper, upper + p->large_row, bias, best, place);
                 continue;
             }
             size_t top, bottom, left, right;
             window_of(i, p->size, p->top, p->height, &top, &bottom);
             for (size_t j = 0; j < p->small_width; j++) {
                 window_of(j, p->size, p->left, p->width, &left, &right);
-                size_t at = top * p->width + left;
+                size_t row = top, column = left;
                 for (size_t h = top; h < bottom; h++)
                     for (size_t w = left; w < right; w++)
-                        if (plane[h * p->width + w] > plane[at])
-                            at = h * p->width + w;
-                best[j] = plane[at];
+                        if (plane[h * p->large_row + w] > plane[row * p->large_row + column]) {
+                            row = h;
+                            column = w;
+                        }
+                best[j] = plane[row * p->large_row + column] + bias;
                 if (place)
-                    place[j] = (real)((at / p->width + p->top - i * p->size) * p->size +
-                                      (at % p->width + p->left - j * p->size));
+                    place[j] =
+                        (real)((row + p->top - i * p->size) * p->size + column + p->left - j * p->size);
             }
         }
-}
-
-static void spread_pairs(size_t columns, const real *dy, const real *which, real *upper, real *lower)
-{
-    CN_INDEPENDENT
-    for (size_t j = 0; j < columns; j++) {
-        upper[2 * j] = which[j] == 0 ? dy[j] : 0;
-        upper[2 * j + 1] = which[j] == 1 ? dy[j] : 0;
-        lower[2 * j] = which[j] == 2 ? dy[j] : 0;
-        lower[2 * j + 1] = which[j] == 3 ? dy[j] : 0;
-    }
 }
 
 /* dx = dy where the largest was, else 0. */
@@ -299,29 +394,22 @@ static void pool_max_backward(const cn_pooling *p, const void *dy, const void *w
     const real *slope = dy, *place = which;
     real *plane = dx;
     const bool pairs = whole_pairs(p);
-    for (size_t c = 0; c < p->planes; c++, plane += p->height * p->width) {
-        if (!pairs)
-            memset(plane, 0, p->height * p->width * sizeof(real));
+    for (size_t c = 0; c < p->planes; c++, plane += p->large_plane) {
+        for (size_t h = 0; !pairs && h < p->height; h++)
+            memset(plane + h * p->large_row, 0, p->width * sizeof(real));
         for (size_t i = 0; i < p->small_height; i++, slope += p->small_width, place += p->small_width) {
             if (pairs) {
-                real *upper = plane + 2 * i * p->width;
-                spread_pairs(p->small_width, slope, place, upper, upper + p->width);
+                real *upper = plane + 2 * i * p->large_row;
+                spread_row(p->small_width, slope, place, upper, upper + p->large_row);
                 continue;
             }
             for (size_t j = 0; j < p->small_width; j++) {
                 const size_t k = (size_t)place[j];
-                plane[(i * p->size + k / p->size - p->top) * p->width + j * p->size + k % p->size - p->left] =
-                    slope[j];
+                plane[(i * p->size + k / p->size - p->top) * p->large_row + j * p->size + k % p->size -
+                      p->left] = slope[j];
             }
         }
     }
-}
-
-static void add_pairs(size_t columns, const real *upper, const real *lower, real factor, real *y)
-{
-    CN_INDEPENDENT
-    for (size_t j = 0; j < columns; j++)
-        y[j] = ((upper[2 * j] + upper[2 * j + 1]) + (lower[2 * j] + lower[2 * j + 1])) * factor;
 }
 
 /* y = the sum of each window, or the mean of what lies inside. */
@@ -330,11 +418,11 @@ static void pool_sum(const cn_pooling *p, bool mean, const void *x, void *y)
     const real *plane = x;
     real *sums = y;
     const bool pairs = whole_pairs(p);
-    for (size_t c = 0; c < p->planes; c++, plane += p->height * p->width)
+    for (size_t c = 0; c < p->planes; c++, plane += p->large_plane)
         for (size_t i = 0; i < p->small_height; i++, sums += p->small_width) {
             if (pairs) {
-                const real *upper = plane + 2 * i * p->width;
-                add_pairs(p->small_width, upper, upper + p->width, mean ? (real)0.25 : 1, sums);
+                const real *upper = plane + 2 * i * p->large_row;
+                sum_row(p->small_width, upper, upper + p->large_row, mean ? (real)0.25 : 1, sums);
                 continue;
             }
             size_t top, bottom, left, right;
@@ -344,20 +432,10 @@ static void pool_sum(const cn_pooling *p, bool mean, const void *x, void *y)
                 real sum = 0;
                 for (size_t h = top; h < bottom; h++)
                     for (size_t w = left; w < right; w++)
-                        sum += plane[h * p->width + w];
+                        sum += plane[h * p->large_row + w];
                 sums[j] = mean ? sum / (real)((bottom - top) * (right - left)) : sum;
             }
         }
-}
-
-static void repeat_pairs(size_t columns, const real *x, real factor, real *upper, real *lower)
-{
-    CN_INDEPENDENT
-    for (size_t j = 0; j < columns; j++) {
-        const real value = x[j] * factor;
-        upper[2 * j] = upper[2 * j + 1] = value;
-        lower[2 * j] = lower[2 * j + 1] = value;
-    }
 }
 
 /* y = each small cell all over its window; with `mean` divided by the number of cells inside. */
@@ -366,11 +444,11 @@ static void pool_repeat(const cn_pooling *p, bool mean, const void *x, void *y)
     const real *cells = x;
     real *plane = y;
     const bool pairs = whole_pairs(p);
-    for (size_t c = 0; c < p->planes; c++, plane += p->height * p->width)
+    for (size_t c = 0; c < p->planes; c++, plane += p->large_plane)
         for (size_t i = 0; i < p->small_height; i++, cells += p->small_width) {
             if (pairs) {
-                real *upper = plane + 2 * i * p->width;
-                repeat_pairs(p->small_width, cells, mean ? (real)0.25 : 1, upper, upper + p->width);
+                real *upper = plane + 2 * i * p->large_row;
+                repeat_row(p->small_width, cells, mean ? (real)0.25 : 1, upper, upper + p->large_row);
                 continue;
             }
             size_t top, bottom, left, right;
@@ -380,7 +458,7 @@ static void pool_repeat(const cn_pooling *p, bool mean, const void *x, void *y)
                 const real value = mean ? cells[j] / (real)((bottom - top) * (right - left)) : cells[j];
                 for (size_t h = top; h < bottom; h++)
                     for (size_t w = left; w < right; w++)
-                        plane[h * p->width + w] = value;
+                        plane[h * p->large_row + w] = value;
             }
         }
 }

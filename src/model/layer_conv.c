@@ -56,7 +56,8 @@ static cn_convolving layer_of(const cn_node *node)
     return layer;
 }
 
-/* A larger stride would leave out some of an image's repeated cells; maxima come out without their z. */
+/* A larger stride would leave out some of an image's repeated cells; maxima come out without their z, and
+ * activations that do not always grow would have others. */
 static bool fuses(const cn_node *node, size_t repeat, size_t pool)
 {
     return (repeat == 1 || (pool == 1 && node->spec.values[STRIDE].count == 1)) &&
