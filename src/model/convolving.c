@@ -6,10 +6,32 @@ enum { PLANES = 4 }; /* made, and used, at a time */
 
 /* ---- Sizes --------------------------------------------------------------------------------------------- */
 
+cn_convolving cn_convolving_plain(const cn_convolution *convolution, bool up, cn_activation activation)
+{
+    return (cn_convolving){.convolution = *convolution,
+                           .up = up,
+                           .activation = activation,
+                           .repeat = 1,
+                           .pool = 1,
+                           .unfolded = *convolution};
+}
+
+/* A larger stride would leave out some of an image's repeated cells; and with few channels folding saves less
+ * than it costs to part the image into its remainders. Maxima come out without their z, and activations that do
+ * not always grow would have others. */
+bool cn_convolving_fuses(const cn_convolving *layer, size_t repeat, size_t pool)
+{
+    enum { WORTH_FOLDING = 8 };
+    if (layer->up || (repeat > 1 && pool > 1))
+        return repeat == 1 && pool == 1;
+    return (repeat == 1 || (layer->unfolded.stride == 1 && layer->unfolded.channels >= WORTH_FOLDING)) &&
+           (pool == 1 || !cn_activation_needs_input(layer->activation));
+}
+
 cn_convolving cn_convolving_fused(const cn_convolving *layer, size_t repeat, size_t pool)
 {
     cn_convolving fused = *layer;
-    fused.pool = pool > 1 ? pool : 1;
+    fused.pool = pool;
     if (repeat > 1) {
         fused.repeat = repeat;
         fused.convolution = cn_folding(&layer->unfolded, repeat);

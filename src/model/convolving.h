@@ -16,7 +16,12 @@ typedef struct cn_convolving {
     cn_convolution unfolded; /* the layer's own; where repeat is 1 the same */
 } cn_convolving;
 
-/* With an upsampling before it and a pooling behind it. */
+/* A convolution as it is. */
+cn_convolving cn_convolving_plain(const cn_convolution *convolution, bool up, cn_activation activation);
+
+/* Whether it can well do an upsampling before it, or a pooling of maxima behind it (1: none), in its own work;
+ * and that. */
+bool cn_convolving_fuses(const cn_convolving *layer, size_t repeat, size_t pool);
 cn_convolving cn_convolving_fused(const cn_convolving *layer, size_t repeat, size_t pool);
 
 /* Reals of the spread row, of what comes out of an image (the place of each largest, or z where f' needs it;

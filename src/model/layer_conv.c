@@ -49,22 +49,17 @@ static cn_convolving layer_of(const cn_node *node)
     c.small_width = small_extent(c.width, c.kernel_width, c.stride, pad);
     c.top = pad == SAME ? cn_same_before(c.height, c.kernel_height, c.stride) : 0;
     c.left = pad == SAME ? cn_same_before(c.width, c.kernel_width, c.stride) : 0;
-    cn_convolving layer = {
-        .convolution = c, .activation = activation(node), .repeat = 1, .pool = 1, .unfolded = c};
+    cn_convolving layer = cn_convolving_plain(&c, false, activation(node));
     if (node->repeat > 1 || node->pool > 1)
-        return cn_convolving_fused(&layer, node->repeat, node->pool);
+        return cn_convolving_fused(&layer, node->repeat > 1 ? node->repeat : 1,
+                                   node->pool > 1 ? node->pool : 1);
     return layer;
 }
 
-/* A larger stride would leave out some of an image's repeated cells; and with few channels folding saves less
- * than it costs to part the image into its remainders. Maxima come out without their z, and activations that do
- * not always grow would have others. */
 static bool fuses(const cn_node *node, size_t repeat, size_t pool)
 {
-    enum { WORTH_FOLDING = 8 };
-    if (repeat > 1)
-        return pool == 1 && node->spec.values[STRIDE].count == 1 && node->input.sizes[2] >= WORTH_FOLDING;
-    return pool == 1 || !cn_activation_needs_input(activation(node));
+    cn_convolving layer = layer_of(node);
+    return cn_convolving_fuses(&layer, repeat, pool);
 }
 
 static cinch_status shape(cn_node *node, cinch_error *error)

@@ -37,8 +37,7 @@ static cn_convolving layer_of(const cn_node *node)
                         .stride = stride};
     c.top = cn_same_before(c.height, c.kernel_height, stride);
     c.left = cn_same_before(c.width, c.kernel_width, stride);
-    return (cn_convolving){
-        .convolution = c, .up = true, .activation = activation(node), .repeat = 1, .pool = 1, .unfolded = c};
+    return cn_convolving_plain(&c, true, activation(node));
 }
 
 static cinch_status shape(cn_node *node, cinch_error *error)

@@ -3,14 +3,12 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "model/image.h"
+#include "model/convolving.h"
 
-enum {
-    MOST_ROWS = 96,
-    MOST_REALS = 1 << 20
-}; /* of one buffer: rows that stay in the cache, wide ones in 4 MB */
+enum { MOST_ROWS = 96, MOST_REALS = 1 << 17 }; /* of one buffer: rows that stay in the cache */
 
-/* One primitive with what follows it fused in: behind a product or a convolution a bias and an activation. */
+/* One primitive with what is done in one with it: behind a product or a convolution a bias and an activation,
+ * before a convolution an upsampling and behind it a pooling of maxima. */
 typedef struct operation {
     cn_primitive_kind kind;
     size_t in, out;
@@ -19,11 +17,12 @@ typedef struct operation {
     float *vector; /* a bias or a factor of each feature (channel), padded to CN_PANEL; NULL: none */
     cn_activation activation;
     float factor;
-    size_t *columns;     /* of CN_GATHER: [out] */
-    const float *weight; /* of a convolution: the model's */
-    cn_convolution convolution;
+    size_t *columns; /* of CN_GATHER: [out] */
     cn_pooling pooling;
-    float *room; /* of a convolution: [threads][nroom], the image spread, then scratch */
+    cn_convolving convolving; /* of a convolution, its activation too */
+    const float *weight;      /* the model's, or folded */
+    float *folded;            /* owned; NULL: it is not */
+    float *room;              /* [threads][nroom]: the image spread, then scratch */
     size_t nroom, nspread;
 } operation;
 
@@ -85,37 +84,64 @@ static cinch_status plan_gather(operation *planned, const cn_primitive *primitiv
     return CINCH_OK;
 }
 
-static cinch_status plan_convolution(const cn_inference *inference, operation *planned,
-                                     const cn_primitive *primitive, cinch_error *error)
+static bool is_convolution(const operation *planned)
 {
-    const cn_convolution *convolution = &primitive->convolution;
+    return planned->kind == CN_CONV || planned->kind == CN_CONV_TRANSPOSE;
+}
+
+/* The model's weight, and the upsampling before it where that is better done in one. */
+static void plan_convolution(cn_inference *inference, operation *before, const cn_primitive *primitive)
+{
+    cn_convolving layer =
+        cn_convolving_plain(&primitive->convolution, primitive->kind == CN_CONV_TRANSPOSE, CN_LINEAR);
+    bool repeated =
+        before && before->kind == CN_RESIZE && cn_convolving_fuses(&layer, before->pooling.size, 1);
+    operation *planned = repeated ? before : &inference->operations[inference->noperation++];
+    size_t in = repeated ? before->in : cn_shape_size(primitive->input);
+    if (repeated)
+        layer = cn_convolving_fused(&layer, before->pooling.size, 1);
+    *planned = (operation){.kind = primitive->kind,
+                           .in = in,
+                           .out = cn_shape_size(primitive->output),
+                           .convolving = layer,
+                           .weight = primitive->parameter->values};
+}
+
+/* Once all is known of it: its weight folded, its room. */
+static cinch_status finish_convolution(const cn_inference *inference, operation *planned, cinch_error *error)
+{
+    const cn_convolving *layer = &planned->convolving;
     size_t count;
-    planned->weight = primitive->parameter->values;
-    planned->convolution = *convolution;
-    planned->nspread = cn_round_up(primitive->kind == CN_CONV ? cn_convolution_large(convolution)
-                                                              : cn_convolution_small(convolution),
-                                   CN_PANEL);
-    planned->nroom =
-        cn_round_up(planned->nspread + cn_convolution_scratch(convolution, convolution->channels >
-                                                                                   convolution->small_channels
-                                                                               ? convolution->channels
-                                                                               : convolution->small_channels),
-                    CN_PANEL);
+    if (layer->repeat > 1) {
+        planned->folded = cn_new(cn_convolving_folded(layer), sizeof *planned->folded, error);
+        if (!planned->folded)
+            return CINCH_MEMORY;
+        planned->weight = cn_convolving_weight(layer, inference->kernels, planned->weight, planned->folded);
+    }
+    planned->nspread = cn_round_up(cn_convolving_spread(layer), CN_PANEL);
+    planned->nroom = cn_round_up(planned->nspread + cn_convolving_scratch(layer), CN_PANEL);
     if (!cn_multiply(planned->nroom, inference->nthread, &count))
-        return cn_fail(error, CINCH_MEMORY, "%s works on images that are too large",
-                       primitive->parameter->name);
+        return cn_fail(error, CINCH_MEMORY, "an image of %zu values is too large", planned->out);
     planned->room = cn_new(count, sizeof *planned->room, error);
     return planned->room ? CINCH_OK : CINCH_MEMORY;
 }
 
 /* Whether the primitive can be done by the product or the convolution before it: a bias, if it has none yet,
  * or an activation as the last thing that it does. */
-static bool fuses(const operation *before, const cn_primitive *primitive)
+static bool follows(const operation *before, const cn_primitive *primitive)
 {
-    if (!before || before->activation != CN_LINEAR ||
-        (before->kind != CN_MATMUL && before->kind != CN_CONV && before->kind != CN_CONV_TRANSPOSE))
+    if (!before || (before->kind != CN_MATMUL && !is_convolution(before)) ||
+        before->activation != CN_LINEAR || (is_convolution(before) && before->convolving.pool > 1))
         return false;
     return (primitive->kind == CN_ADD && !before->vector) || primitive->kind == CN_ACTIVATE;
+}
+
+/* A pooling of maxima that the convolution before it can do. */
+static bool pools(const operation *before, const cn_primitive *primitive)
+{
+    return primitive->kind == CN_MAXPOOL && before && is_convolution(before) &&
+           before->convolving.pool == 1 &&
+           cn_convolving_fuses(&before->convolving, before->convolving.repeat, primitive->pooling.size);
 }
 
 static cinch_status plan_primitive(cn_inference *inference, const cn_primitive *primitive, cinch_error *error)
@@ -124,7 +150,17 @@ static cinch_status plan_primitive(cn_inference *inference, const cn_primitive *
     if ((primitive->kind == CN_ACTIVATE && primitive->activation == CN_LINEAR) ||
         primitive->kind == CN_RESHAPE)
         return CINCH_OK;
-    operation *planned = fuses(before, primitive) ? before : &inference->operations[inference->noperation++];
+    if (primitive->kind == CN_CONV || primitive->kind == CN_CONV_TRANSPOSE) {
+        plan_convolution(inference, before, primitive);
+        return CINCH_OK;
+    }
+    if (pools(before, primitive)) {
+        before->convolving = cn_convolving_fused(&before->convolving, 1, primitive->pooling.size);
+        before->out = cn_shape_size(primitive->output);
+        return CINCH_OK;
+    }
+    operation *planned =
+        follows(before, primitive) ? before : &inference->operations[inference->noperation++];
     if (planned != before)
         *planned = (operation){.kind = primitive->kind,
                                .in = cn_shape_size(primitive->input),
@@ -135,11 +171,9 @@ static cinch_status plan_primitive(cn_inference *inference, const cn_primitive *
         return plan_product(inference, planned, primitive, error);
     if (primitive->kind == CN_GATHER)
         return plan_gather(planned, primitive, error);
-    if (primitive->kind == CN_CONV || primitive->kind == CN_CONV_TRANSPOSE)
-        return plan_convolution(inference, planned, primitive, error);
     planned->plane = primitive->parameter ? planned->out / primitive->parameter->count : 1;
     if (primitive->kind == CN_ACTIVATE)
-        planned->activation = primitive->activation;
+        planned->activation = planned->convolving.activation = primitive->activation;
     else if (primitive->parameter && !(planned->vector = padded_vector(primitive->parameter, error)))
         return CINCH_MEMORY;
     return CINCH_OK;
@@ -156,8 +190,14 @@ static cinch_status plan_program(cn_inference *inference, const cn_program *prog
         cinch_status status = plan_primitive(inference, &program->primitives[i], error);
         if (status)
             return status;
-        size_t out = cn_shape_size(program->primitives[i].output);
-        widest = out > widest ? out : widest;
+    }
+    for (size_t i = 0; i < inference->noperation; i++) {
+        operation *planned = &inference->operations[i];
+        cinch_status status =
+            is_convolution(planned) ? finish_convolution(inference, planned, error) : CINCH_OK;
+        if (status)
+            return status;
+        widest = planned->out > widest ? planned->out : widest;
     }
     inference->stride = cn_stride(widest);
     size_t count;
@@ -200,6 +240,7 @@ void cn_inference_free(cn_inference *inference)
         cn_free(inference->operations[i].vector);
         cn_free(inference->operations[i].columns);
         cn_free(inference->operations[i].room);
+        cn_free(inference->operations[i].folded);
     }
     cn_free(inference->operations);
     cn_free(inference->buffers);
@@ -250,21 +291,10 @@ static void gather(const operation *planned, size_t rows, size_t stride, const f
 static void convolve(const cn_inference *inference, const operation *planned, size_t thread, size_t rows,
                      const float *x, float *y)
 {
-    const cn_convolution *convolution = &planned->convolution;
-    const cn_kernels *kernels = inference->kernels;
     float *spread = planned->room + thread * planned->nroom, *scratch = spread + planned->nspread;
-    for (size_t r = 0; r < rows; r++, x += inference->stride, y += inference->stride) {
-        if (planned->kind == CN_CONV) {
-            cn_convolution_spread_large(convolution, kernels, 0, convolution->channels, x, spread);
-            cn_convolution_down(convolution, kernels, planned->weight, planned->vector, spread, 0,
-                                convolution->small_channels, scratch, y);
-        } else {
-            cn_convolution_spread_small(convolution, kernels, 0, convolution->small_channels, x, spread);
-            cn_convolution_up(convolution, kernels, planned->weight, planned->vector, spread, 0,
-                              convolution->channels, scratch, y);
-        }
-        cn_activate_all(kernels, planned->activation, planned->out, y, y);
-    }
+    for (size_t r = 0; r < rows; r++, x += inference->stride, y += inference->stride)
+        cn_convolving_run(&planned->convolving, inference->kernels, planned->weight, planned->vector, x,
+                          spread, NULL, scratch, y);
 }
 
 static void pool(const cn_inference *inference, const operation *planned, size_t rows, const float *x,
