@@ -213,8 +213,8 @@ cinch_status cinch_runner_reconstruct_noisy(cinch_runner *runner, const cinch_da
 
 /* Each row's loss without penalties, on scaled values: how badly the model reconstructs it. Of a model with a
  * variational layer and loss bce it is the negative evidence lower bound in nats: the loss summed over the
- * row's values, plus the divergence, of one code drawn by the recipe's seed and the row's number. `noise` lets
- * the model's own noise and dropout layers act, drawn in the same way. */
+ * row's values, plus the divergence, of one code drawn by the recipe's seed and the row's number. `noise`
+ * lets the model's own noise and dropout layers act, drawn in the same way. */
 cinch_status cinch_runner_score(cinch_runner *runner, const cinch_data *data, size_t first, size_t nrow,
                                 bool noise, double *scores, cinch_error *error);
 
