@@ -31,6 +31,7 @@ struct passed {
 struct net {
     const char *encoder, *decoder, *loss, *penalty;
     cinch_shape row;
+    size_t alone; /* the one row, counted from 1, that passes; 0: all do */
 };
 
 static void put(cinch_recipe *recipe, const char *key, const char *value)
@@ -117,7 +118,11 @@ static struct passed pass(const struct net *net, const cn_kernels *kernels, size
     cn_plan *plan = cn_plan_new(model, weights, &objective, rows, nthread, true, &error);
     assert_non_null(plan);
     for (size_t r = 0; r < rows; r++)
-        order[r] = (r * 7 + 3) % rows;
+        order[r] = rows - 1 - r;
+    if (net->alone) {
+        order[0] = net->alone - 1;
+        rows = 1;
+    }
     cn_step step = {.kernels = kernels, .training = true, .seed = 3, .epoch = 1, .epochs = 4};
     pass_rows(plan, &step, data, order, rows, nthread);
     passed.objective = cn_plan_reconstruction(plan, rows) + cn_plan_code_penalty(plan, rows);
@@ -276,6 +281,36 @@ static void test_rows_or_batch(void **state)
                 passed_free(&few);
                 passed_free(&all);
             }
+}
+
+/* A batch's gradient is the mean of its rows', where none draws: of a net so wide that fewer rows pass at a time
+ * than make a block. */
+static void test_batch_is_its_rows(void **state)
+{
+    (void)state;
+    enum { ROWS = 20 };
+    const cn_kernels *k = tables[0];
+    struct net net = nets[NNET - 1];
+    struct passed whole = pass(&net, k, ROWS, 2), mean = {0};
+    for (net.alone = 1; net.alone <= ROWS; net.alone++) {
+        struct passed one = pass(&net, k, ROWS, 1);
+        mean.objective += one.objective / ROWS;
+        for (size_t p = 0; p < one.nparameter; p++)
+            for (size_t i = 0; i < one.counts[p]; i++) {
+                double sum = mean.nparameter ? at(k, mean.gradients[p], i) : 0;
+                set(k, net.alone == 1 ? one.gradients[p] : mean.gradients[p], i,
+                    sum + at(k, one.gradients[p], i) / ROWS);
+            }
+        double objective = mean.objective;
+        if (net.alone == 1)
+            mean = one;
+        else
+            passed_free(&one);
+        mean.objective = objective;
+    }
+    check_near(net.encoder, k, &whole, &mean, 1e-12);
+    passed_free(&whole);
+    passed_free(&mean);
 }
 
 /* The same bits, however many threads there are. */
@@ -485,11 +520,9 @@ static void test_claims(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_together_or_apart),
-        cmocka_unit_test(test_rows_or_batch),
-        cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_inference),
-        cmocka_unit_test(test_claims),
+        cmocka_unit_test(test_together_or_apart), cmocka_unit_test(test_rows_or_batch),
+        cmocka_unit_test(test_batch_is_its_rows), cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_inference),         cmocka_unit_test(test_claims),
     };
     tables[0] = &cn_kernels_double;
     if (!(tables[1] = cn_kernels_choose(NULL)))
