@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* A block is [CN_ALIGNMENT bytes that begin with the block's size][the caller's bytes]. */
 typedef struct head {
@@ -94,13 +95,39 @@ void cn_memory_use(const cn_allocator *other)
 
 /* ---- The C library's allocator ------------------------------------------------------------------------- */
 
+/* Bytes in blocks of at least LARGE. A system that overcommits gives what it does not have, and kills who uses
+ * it: so no more than the machine's memory is taken. */
+static size_t large_bytes;
+enum { LARGE = 1 << 24 };
+
+static bool machine_has(size_t nbytes)
+{
+    long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    size_t taken = __atomic_load_n(&large_bytes, __ATOMIC_RELAXED), all;
+    if (pages <= 0 || page <= 0 || !cn_multiply((size_t)pages, (size_t)page, &all))
+        return true;
+    return taken < all && nbytes < all - taken;
+}
+
 /* C11 asks for a size that is a multiple of the alignment. */
 static void *standard_allocate(size_t nbytes)
 {
     size_t padded;
-    if (!cn_add(nbytes, CN_ALIGNMENT - 1, &padded))
+    if (!cn_add(nbytes, CN_ALIGNMENT - 1, &padded) || (nbytes >= LARGE && !machine_has(nbytes)))
         return NULL;
-    return aligned_alloc(CN_ALIGNMENT, padded / CN_ALIGNMENT * CN_ALIGNMENT);
+    void *memory = aligned_alloc(CN_ALIGNMENT, padded / CN_ALIGNMENT * CN_ALIGNMENT);
+    if (memory && nbytes >= LARGE)
+        __atomic_add_fetch(&large_bytes, nbytes, __ATOMIC_RELAXED);
+    return memory;
+}
+
+/* The block's size is that which `claim` wrote at its beginning. */
+static void standard_release(void *memory)
+{
+    size_t nbytes = memory ? ((head *)memory)->nbytes + CN_ALIGNMENT : 0;
+    if (nbytes >= LARGE)
+        __atomic_sub_fetch(&large_bytes, nbytes, __ATOMIC_RELAXED);
+    free(memory);
 }
 
 /* realloc does not keep the alignment. */
@@ -110,12 +137,12 @@ static void *standard_resize(void *memory, size_t old_nbytes, size_t nbytes)
     if (!moved)
         return NULL;
     memcpy(moved, memory, old_nbytes < nbytes ? old_nbytes : nbytes);
-    free(memory);
+    standard_release(memory);
     return moved;
 }
 
 static const cn_allocator standard_allocator = {
     .allocate = standard_allocate,
     .resize = standard_resize,
-    .release = free,
+    .release = standard_release,
 };

@@ -43,7 +43,7 @@ void cn_convolution_spread_small(const cn_convolution *convolution, const cn_ker
                                  size_t count, const void *planes, void *spread);
 
 /* From the one's spread planes to channels [first, first + count) of the other, written to `planes`, the first
- * of them. bias: a real for each channel of that image, or NULL. */
+ * of them. bias: a real for each channel of that image, or NULL; what no window meets of a larger image is 0. */
 void cn_convolution_down(const cn_convolution *convolution, const cn_kernels *kernels, const void *weight,
                          const void *bias, const void *large, size_t first, size_t count, void *scratch,
                          void *planes);
