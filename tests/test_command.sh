@@ -70,6 +70,20 @@ refused "kl_sparsity of a share beyond 1" "RHO" --encoder "dense 5 sigmoid" --pe
 refused "contractive through dropout" "the encoder's layer 1 is dropout 0.1" \
     --encoder "dense 5 tanh | dropout 0.1 | dense 3 tanh" --penalty "contractive 0.1"
 
+refused "kl without a variational layer" "kl needs a variational layer" --encoder "dense 5" --penalty "kl 1"
+refused "a drawn code in a decoder" "it has no place in a decoder" --encoder "dense 5" \
+    --decoder "variational 3 | dense 12"
+refused "tied behind a drawn code" "layer 1 (variational 3) is not dense" \
+    --encoder "dense 5 | variational 3" --decoder tied
+expect "a drawn code gets kl" 0 "penalty: kl 1" "$CINCH" train --train table.csv --encoder "variational 3" \
+    --epochs 2 -o drawn
+expect "encode gives its mean" 0 "" "$CINCH" encode drawn table.csv
+cp out means.csv
+expect "encode gives it again" 0 "" "$CINCH" encode drawn table.csv
+judge "a mean is not drawn" "$(cmp out means.csv 2>&1)"
+expect "info on a drawn code" 0 "" "$CINCH" info drawn
+said "its two heads" "78"
+
 # ---- Exit codes of what is read ------------------------------------------------------------------------------
 
 expect "data that are not there" 4 "nowhere.csv" "$CINCH" info nowhere.csv

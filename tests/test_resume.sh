@@ -76,18 +76,19 @@ done
 judge "SIGINT within an epoch" "$why"
 judge "SIGINT within an epoch and --resume" "$(go_on within whole-3)"
 
-# Weights that two layers share, and penalties that keep something of their own.
-for kind in kl_sparsity contractive; do
+# Weights that two layers share, and penalties that keep something of their own; a code that is drawn.
+for kind in kl_sparsity contractive kl; do
     weight=0.01
-    [ $kind = contractive ] || weight="0.2 0.01"
+    [ $kind != kl_sparsity ] || weight="0.2 0.01"
     own=(--train table.csv --epochs $epochs --batch 64 --optimizer 'adam lr=0.003' --validation 0.2
         --encoder 'dense 24 tanh | dense 4 sigmoid' --decoder 'tied relu linear' --penalty "$kind $weight")
+    [ $kind != kl ] || own+=(--encoder 'dense 24 tanh | variational 4' --decoder mirror --penalty 'kl 0.1')
     start=$(now)
     train whole-$kind "${own[@]}"
     kept=$took
     took=$(($(now) - start))
-    judge "SIGINT with tied weights and $kind" "$(stop_at $kind INT 130 40 "${own[@]}" -o $kind)"
-    judge "SIGINT with tied weights and $kind and --resume" "$(go_on $kind whole-$kind)"
+    judge "SIGINT with $kind" "$(stop_at $kind INT 130 40 "${own[@]}" -o $kind)"
+    judge "SIGINT with $kind and --resume" "$(go_on $kind whole-$kind)"
     took=$kept
 done
 

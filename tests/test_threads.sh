@@ -41,6 +41,9 @@ same_on_threads "contractive, one layer" --train "$data/bytes.npy" --epochs 3 --
 same_on_threads "contractive, three layers, batches of all rows" --train table.csv --epochs 4 --batch 5000 \
     --encoder 'dense 20 tanh | dense 9 gelu | dense 5 sigmoid' --validation 0.2 \
     --penalty 'contractive 0.1 | kl_sparsity 0.2 0.1 | activity_l1 0.001'
+same_on_threads "variational, bce, validation" --train "$data/bytes.npy" --epochs 4 --batch 90 --loss bce \
+    --encoder 'dense 33 relu | variational 17' --decoder 'mirror sigmoid' --validation 0.2 \
+    --optimizer 'adam lr=0.003' --penalty 'activity_l1 0.001'
 
 same_on_threads "noise of each kind" --train table.csv --epochs 6 --batch 50 --validation 0.2 --seed 3 \
     --encoder 'noise gaussian 0.3 | dense 70 relu | noise mask 0.2 | dense 5 tanh | noise saltpepper 0.1' \
@@ -67,6 +70,10 @@ for verb in encode reconstruct score; do
     done
     judge "$verb on 1, 2, 3 and 8 threads" "$why"
 done
+for threads in 1 8; do
+    CINCH_THREADS=$threads "$CINCH" score t1/model.safetensors "$data/bytes.npy" -o drawn-$threads.npy 2> said
+done
+judge "score of a drawn code on 8 threads" "$(cmp drawn-1.npy drawn-8.npy 2>&1)"
 "$CINCH" score plain/model.safetensors table.csv --noise -o noise-1.npy 2> said
 CINCH_THREADS=8 "$CINCH" score plain/model.safetensors table.csv --noise -o noise-8.npy 2> said
 judge "score --noise on 8 threads" "$(cmp noise-1.npy noise-8.npy 2>&1)"
