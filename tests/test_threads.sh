@@ -70,8 +70,9 @@ for verb in encode reconstruct score; do
     done
     judge "$verb on 1, 2, 3 and 8 threads" "$why"
 done
+train drawn --train "$data/bytes.npy" --epochs 1 --encoder 'variational 17' --decoder 'mirror sigmoid' --loss bce
 for threads in 1 8; do
-    CINCH_THREADS=$threads "$CINCH" score t1/model.safetensors "$data/bytes.npy" -o drawn-$threads.npy 2> said
+    CINCH_THREADS=$threads "$CINCH" score drawn/model.safetensors "$data/bytes.npy" -o drawn-$threads.npy 2> said
 done
 judge "score of a drawn code on 8 threads" "$(cmp drawn-1.npy drawn-8.npy 2>&1)"
 "$CINCH" score plain/model.safetensors table.csv --noise -o noise-1.npy 2> said

@@ -18,40 +18,46 @@ CN_INLINE void store_lanes(real *to, lanes values)
 /* ---- Correlations -------------------------------------------------------------------------------------- */
 
 /* The sums of `planes` by `vectors` stay in registers: each vector of x serves all planes, each weight all
- * vectors. */
-CN_INLINE void correlate_tile(size_t planes, size_t vectors, const cn_correlation *c, size_t plane, size_t p)
+ * vectors. Of `ntile` such tiles from position p on. The struct is copied, since a store of vectors might else
+ * change it. */
+CN_INLINE void correlate_tile(size_t planes, size_t vectors, const cn_correlation *of, size_t plane, size_t p,
+                              size_t ntile)
 {
     enum { MOST_PLANES = 4, MOST_VECTORS = 8 };
-    lanes sums[MOST_PLANES][MOST_VECTORS];
-    const real *x_plane = (const real *)c->x + p;
-    const real *weight_plane = (const real *)c->weight + plane * c->weight_out;
-    real *y = (real *)c->y + plane * c->y_plane + p;
-    UNROLLED
-    for (size_t o = 0; o < planes; o++) {
+    const cn_correlation c = *of;
+    const real *x_first = (const real *)c.x + p;
+    const real *const weights = (const real *)c.weight + plane * c.weight_out;
+    real *y = (real *)c.y + plane * c.y_plane + p;
+    for (; ntile > 0; ntile--, x_first += vectors * LANES, y += vectors * LANES) {
+        lanes sums[MOST_PLANES][MOST_VECTORS];
         UNROLLED
-        for (size_t v = 0; v < vectors; v++)
-            sums[o][v] = c->accumulate ? load_lanes(y + o * c->y_plane + v * LANES) : (lanes){0};
-    }
-    for (size_t in = 0; in < c->in; in++, x_plane += c->x_plane, weight_plane += c->weight_in) {
-        const real *x_row = x_plane, *weight_row = weight_plane;
-        for (size_t i = 0; i < c->rows; i++, x_row += c->x_row, weight_row += c->weight_row) {
-            const real *x = x_row, *weight = weight_row;
-            for (size_t j = 0; j < c->columns; j++, x += c->x_column, weight += c->weight_column) {
-                UNROLLED
-                for (size_t o = 0; o < planes; o++) {
+        for (size_t o = 0; o < planes; o++) {
+            UNROLLED
+            for (size_t v = 0; v < vectors; v++)
+                sums[o][v] = c.accumulate ? load_lanes(y + o * c.y_plane + v * LANES) : (lanes){0};
+        }
+        const real *x_plane = x_first, *weight_plane = weights;
+        for (size_t in = 0; in < c.in; in++, x_plane += c.x_plane, weight_plane += c.weight_in) {
+            const real *x_row = x_plane, *weight_row = weight_plane;
+            for (size_t i = 0; i < c.rows; i++, x_row += c.x_row, weight_row += c.weight_row) {
+                const real *x = x_row, *weight = weight_row;
+                for (size_t j = 0; j < c.columns; j++, x += c.x_column, weight += c.weight_column) {
                     UNROLLED
-                    for (size_t v = 0; v < vectors; v++)
-                        sums[o][v] =
-                            LANES_SCALED(weight[o * c->weight_out], load_lanes(x + v * LANES), sums[o][v]);
+                    for (size_t o = 0; o < planes; o++) {
+                        UNROLLED
+                        for (size_t v = 0; v < vectors; v++)
+                            sums[o][v] =
+                                LANES_SCALED(weight[o * c.weight_out], load_lanes(x + v * LANES), sums[o][v]);
+                    }
                 }
             }
         }
-    }
-    UNROLLED
-    for (size_t o = 0; o < planes; o++) {
         UNROLLED
-        for (size_t v = 0; v < vectors; v++)
-            store_lanes(y + o * c->y_plane + v * LANES, sums[o][v]);
+        for (size_t o = 0; o < planes; o++) {
+            UNROLLED
+            for (size_t v = 0; v < vectors; v++)
+                store_lanes(y + o * c.y_plane + v * LANES, sums[o][v]);
+        }
     }
 }
 
@@ -59,29 +65,31 @@ CN_INLINE void correlate_tile(size_t planes, size_t vectors, const cn_correlatio
     X(4, 3) X(4, 2) X(4, 1) X(2, 6) X(2, 4) X(2, 2) X(2, 1) X(1, 8) X(1, 4) X(1, 2) X(1, 1)
 
 #define CORRELATE_TILE(planes, vectors)                                                                      \
-    static void correlate_##planes##x##vectors(const cn_correlation *c, size_t plane, size_t p)              \
+    static void correlate_##planes##x##vectors(const cn_correlation *c, size_t plane, size_t p,              \
+                                               size_t ntile)                                                 \
     {                                                                                                        \
-        correlate_tile(planes, vectors, c, plane, p);                                                        \
+        correlate_tile(planes, vectors, c, plane, p, ntile);                                                 \
     }
 CORRELATE_TILES(CORRELATE_TILE)
 
 #define CORRELATE_TILE_ROW(planes, vectors) {planes, vectors, correlate_##planes##x##vectors},
 static const struct {
     size_t planes, vectors;
-    void (*run)(const cn_correlation *c, size_t plane, size_t p);
+    void (*run)(const cn_correlation *c, size_t plane, size_t p, size_t ntile);
 } correlate_tiles[] = {CORRELATE_TILES(CORRELATE_TILE_ROW)}; /* the largest of each number of planes first */
 
-/* All positions of the first `planes` planes from `plane` on, with the tiles of so many planes. */
+/* All positions of `planes` planes from `plane` on, with the tiles of so many planes. */
 static void correlate_planes(const cn_correlation *c, size_t plane, size_t planes)
 {
-    size_t tile = 0;
+    size_t tile = 0, left = (c->count + LANES - 1) / LANES, p = 0;
     while (correlate_tiles[tile].planes != planes)
         tile++;
-    for (size_t p = 0; p < c->count;) {
-        while (correlate_tiles[tile].vectors > (c->count - p + LANES - 1) / LANES)
-            tile++;
-        correlate_tiles[tile].run(c, plane, p);
-        p += correlate_tiles[tile].vectors * LANES;
+    for (; left > 0; tile++) {
+        const size_t vectors = correlate_tiles[tile].vectors, ntile = left / vectors;
+        if (ntile > 0)
+            correlate_tiles[tile].run(c, plane, p, ntile);
+        p += ntile * vectors * LANES;
+        left -= ntile * vectors;
     }
 }
 
@@ -109,6 +117,7 @@ CN_INLINE void correlation_block(size_t nterm, const cn_correlation_sums *s, con
                                  size_t first, size_t rows, real *block)
 {
     enum { MOST_TERMS = 12 };
+    const size_t positions = s->count;
     lanes sums[MOST_TERMS];
     const real *terms[MOST_TERMS];
     UNROLLED
@@ -119,7 +128,7 @@ CN_INLINE void correlation_block(size_t nterm, const cn_correlation_sums *s, con
         UNROLLED
         for (size_t t = 0; t < nterm; t++)
             terms[t] = (const real *)s->x + r * s->x_row + offsets[t];
-        for (size_t p = 0; p < s->count; p += LANES) {
+        for (size_t p = 0; p < positions; p += LANES) {
             const lanes slope = load_lanes(z + p);
             UNROLLED
             for (size_t t = 0; t < nterm; t++)
@@ -178,18 +187,19 @@ CN_INLINE void place_row(size_t columns, const real *from, real add, real *to)
     }
 }
 
-static void place(const cn_placement *p)
+static void place(const cn_placement *placement)
 {
-    const real add = p->add ? *(const real *)p->add : 0;
-    for (size_t i = 0; i < p->rows; i++) {
-        const real *from = (const real *)p->from + i * p->from_row;
-        real *to = (real *)p->to + i * p->to_row;
-        if (p->from_column == 1 && p->to_column == 1) {
-            place_row(p->columns, from, add, to);
+    const cn_placement p = *placement;
+    const real add = p.add ? *(const real *)p.add : 0;
+    const real *from = p.from;
+    real *to = p.to;
+    for (size_t i = 0; i < p.rows; i++, from += p.from_row, to += p.to_row) {
+        if (p.from_column == 1 && p.to_column == 1) {
+            place_row(p.columns, from, add, to);
             continue;
         }
-        for (size_t j = 0; j < p->columns; j++)
-            to[j * p->to_column] = from[j * p->from_column] + add;
+        for (size_t j = 0; j < p.columns; j++)
+            to[j * p.to_column] = from[j * p.from_column] + add;
     }
 }
 
@@ -225,25 +235,37 @@ static bool whole_pairs(const cn_pooling *p)
     return p->size == 2 && p->height == 2 * p->small_height && p->width == 2 * p->small_width;
 }
 
-static void max_pairs(size_t columns, const real *upper, const real *lower, real *y, real *which)
+/* Rows of pairs go in strips of PAIRS, the last one overlapping the one before: a loop of known length becomes
+ * vector code without an end of its own. Narrower rows go cell by cell. */
+enum { PAIRS = 8 };
+
+#define IN_STRIPS(columns, count, j)                                                                         \
+    for (size_t count = (columns) < PAIRS ? 1 : PAIRS, j = 0;                                                \
+         j<(columns); j = j + 2 * count>(columns) && j + count < (columns) ? (columns)-count : j + count)
+
+CN_INLINE void max_pairs(size_t count, const real *upper, const real *lower, real *y, real *which)
 {
     CN_INDEPENDENT
-    for (size_t j = 0; j < columns; j++) {
+    for (size_t j = 0; j < count; j++) {
         const real a = upper[2 * j], b = upper[2 * j + 1], c = lower[2 * j], d = lower[2 * j + 1];
         const real ab = b > a ? b : a, cd = d > c ? d : c;
         const real in_ab = b > a ? 1 : 0, in_cd = d > c ? 3 : 2;
         y[j] = cd > ab ? cd : ab;
-        which[j] = cd > ab ? in_cd : in_ab;
+        if (which)
+            which[j] = cd > ab ? in_cd : in_ab;
     }
 }
 
-static void max_of_pairs(size_t columns, const real *upper, const real *lower, real *y)
+static void max_row(size_t columns, const real *upper, const real *lower, real *y, real *which)
 {
-    CN_INDEPENDENT
-    for (size_t j = 0; j < columns; j++) {
-        const real a = upper[2 * j], b = upper[2 * j + 1], c = lower[2 * j], d = lower[2 * j + 1];
-        const real ab = b > a ? b : a, cd = d > c ? d : c;
-        y[j] = cd > ab ? cd : ab;
+    IN_STRIPS(columns, count, j)
+    {
+        if (count == PAIRS && which)
+            max_pairs(PAIRS, upper + 2 * j, lower + 2 * j, y + j, which + j);
+        else if (count == PAIRS)
+            max_pairs(PAIRS, upper + 2 * j, lower + 2 * j, y + j, NULL);
+        else
+            max_pairs(1, upper + 2 * j, lower + 2 * j, y + j, which ? which + j : NULL);
     }
 }
 
@@ -259,10 +281,7 @@ static void pool_max(const cn_pooling *p, const void *x, void *y, void *which)
             real *place = which ? (real *)which + (best - (real *)y) : NULL;
             if (pairs) {
                 const real *upper = plane + 2 * i * p->width;
-                if (place)
-                    max_pairs(p->small_width, upper, upper + p->width, best, place);
-                else
-                    max_of_pairs(p->small_width, upper, upper + p->width, best);
+                max_row(p->small_width, upper, upper + p->width, best, place);
                 continue;
             }
             size_t top, bottom, left, right;
@@ -282,14 +301,25 @@ static void pool_max(const cn_pooling *p, const void *x, void *y, void *which)
         }
 }
 
-static void spread_pairs(size_t columns, const real *dy, const real *which, real *upper, real *lower)
+CN_INLINE void spread_pairs(size_t count, const real *dy, const real *which, real *upper, real *lower)
 {
     CN_INDEPENDENT
-    for (size_t j = 0; j < columns; j++) {
+    for (size_t j = 0; j < count; j++) {
         upper[2 * j] = which[j] == 0 ? dy[j] : 0;
         upper[2 * j + 1] = which[j] == 1 ? dy[j] : 0;
         lower[2 * j] = which[j] == 2 ? dy[j] : 0;
         lower[2 * j + 1] = which[j] == 3 ? dy[j] : 0;
+    }
+}
+
+static void spread_row(size_t columns, const real *dy, const real *which, real *upper, real *lower)
+{
+    IN_STRIPS(columns, count, j)
+    {
+        if (count == PAIRS)
+            spread_pairs(PAIRS, dy + j, which + j, upper + 2 * j, lower + 2 * j);
+        else
+            spread_pairs(1, dy + j, which + j, upper + 2 * j, lower + 2 * j);
     }
 }
 
@@ -305,7 +335,7 @@ static void pool_max_backward(const cn_pooling *p, const void *dy, const void *w
         for (size_t i = 0; i < p->small_height; i++, slope += p->small_width, place += p->small_width) {
             if (pairs) {
                 real *upper = plane + 2 * i * p->width;
-                spread_pairs(p->small_width, slope, place, upper, upper + p->width);
+                spread_row(p->small_width, slope, place, upper, upper + p->width);
                 continue;
             }
             for (size_t j = 0; j < p->small_width; j++) {

@@ -289,14 +289,42 @@ void cn_convolution_up(const cn_convolution *c, const cn_kernels *kernels, const
         }
 }
 
-/* Where weight number `place` of one smaller channel meets the larger image: the offset to a position. */
-static size_t large_offset(const cn_convolution *c, size_t place)
+/* A weight's place: its two channels and its cell in the window, counted on one by one. */
+typedef struct weight_place {
+    size_t small_channel, channel, row, column;
+} weight_place;
+
+static weight_place place_of(const cn_convolution *c, size_t weight)
 {
-    size_t channel = place / kernel_size(c), row = place % kernel_size(c) / c->kernel_width,
-           column = place % c->kernel_width;
-    size_t plane = row % c->stride * c->stride + column % c->stride;
-    return (channel * square(c->stride) + plane) * large_plane(c) + row / c->stride * pitch(c) +
-           column / c->stride;
+    size_t kernel = kernel_size(c), channels = weight / kernel;
+    return (weight_place){.small_channel = channels / c->channels,
+                          .channel = channels % c->channels,
+                          .row = weight % kernel / c->kernel_width,
+                          .column = weight % c->kernel_width};
+}
+
+static void next_place(const cn_convolution *c, weight_place *place)
+{
+    if (++place->column < c->kernel_width)
+        return;
+    place->column = 0;
+    if (++place->row < c->kernel_height)
+        return;
+    place->row = 0;
+    if (++place->channel < c->channels)
+        return;
+    place->channel = 0;
+    place->small_channel++;
+}
+
+/* Where it meets the larger image, spread: the offset to a position. */
+static size_t large_offset(const cn_convolution *c, const weight_place *place)
+{
+    if (c->stride == 1)
+        return place->channel * large_plane(c) + place->row * pitch(c) + place->column;
+    size_t plane = place->row % c->stride * c->stride + place->column % c->stride;
+    return (place->channel * square(c->stride) + plane) * large_plane(c) + place->row / c->stride * pitch(c) +
+           place->column / c->stride;
 }
 
 void cn_convolution_gradient(const cn_convolution *c, const cn_kernels *kernels, size_t rows,
@@ -304,11 +332,15 @@ void cn_convolution_gradient(const cn_convolution *c, const cn_kernels *kernels,
                              size_t count, bool accumulate, void *reals)
 {
     enum { AT_A_TIME = 12 };
-    size_t of_channel = c->channels * kernel_size(c), terms;
+    weight_place place = place_of(c, first);
+    size_t terms;
     for (size_t done = 0; done < count; done += terms) {
-        size_t offsets[AT_A_TIME], channel = (first + done) / of_channel, place = (first + done) % of_channel;
-        for (terms = 0; terms < AT_A_TIME && done + terms < count && place + terms < of_channel; terms++)
-            offsets[terms] = large_offset(c, place + terms);
+        size_t offsets[AT_A_TIME], channel = place.small_channel;
+        for (terms = 0; terms < AT_A_TIME && done + terms < count && place.small_channel == channel;
+             terms++) {
+            offsets[terms] = large_offset(c, &place);
+            next_place(c, &place);
+        }
         kernels->correlation_sums(
             &(cn_correlation_sums){.rows = rows,
                                    .count = small_positions(c),

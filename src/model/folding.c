@@ -15,32 +15,22 @@ cn_convolution cn_folding(const cn_convolution *c, size_t repeat)
                             .left = c->kernel_width - 1 - c->left};
 }
 
-/* The window's cells from..to - 1 that folded cell `place` is the sum of. */
-static void cells_of(size_t place, size_t kernel, size_t repeat, size_t *from, size_t *to)
-{
-    size_t end = kernel + repeat - 1 - place; /* one past the last, were there no end */
-    *from = place < kernel - 1 ? kernel - 1 - place : 0;
-    *to = end < kernel ? end : kernel;
-}
-
 #define FOLD(real)                                                                                           \
     static void fold_##real(const cn_convolution *c, size_t repeat, const void *weight, void *folded)        \
     {                                                                                                        \
-        size_t kh = c->kernel_height, kw = c->kernel_width, a0, a1, c0, c1;                                  \
+        const size_t kh = c->kernel_height, kw = c->kernel_width, width = kw + repeat - 1;                   \
+        const size_t size = (kh + repeat - 1) * width;                                                       \
         real *to = folded;                                                                                   \
         for (size_t i = 0; i < c->channels; i++)                                                             \
-            for (size_t o = 0; o < c->small_channels; o++) {                                                 \
+            for (size_t o = 0; o < c->small_channels; o++, to += size) {                                     \
                 const real *from = (const real *)weight + (o * c->channels + i) * kh * kw;                   \
-                for (size_t b = 0; b < kh + repeat - 1; b++)                                                 \
-                    for (size_t d = 0; d < kw + repeat - 1; d++) {                                           \
-                        real sum = 0;                                                                        \
-                        cells_of(b, kh, repeat, &a0, &a1);                                                   \
-                        cells_of(d, kw, repeat, &c0, &c1);                                                   \
-                        for (size_t a = a0; a < a1; a++)                                                     \
-                            for (size_t e = c0; e < c1; e++)                                                 \
-                                sum += from[a * kw + e];                                                     \
-                        *to++ = sum;                                                                         \
-                    }                                                                                        \
+                for (size_t j = 0; j < size; j++)                                                            \
+                    to[j] = 0;                                                                               \
+                for (size_t a = 0; a < kh; a++)                                                              \
+                    for (size_t e = 0; e < kw; e++, from++)                                                  \
+                        for (size_t b = kh - 1 - a; b < kh - 1 - a + repeat; b++)                            \
+                            for (size_t d = kw - 1 - e; d < kw - 1 - e + repeat; d++)                        \
+                                to[b * width + d] += *from;                                                  \
             }                                                                                                \
     }                                                                                                        \
     static void unfold_##real(const cn_convolution *c, size_t repeat, const void *folded, bool accumulate,   \
