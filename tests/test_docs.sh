@@ -7,7 +7,8 @@
 #             `make TARGET` is not run: the target must be there.
 #     output  what the commands of the sh block before it say: each line, its numbers and names of folders aside,
 #             must be among theirs; ... stands for lines left out
-#     c, ini, python   a file, its name in the first line's comment, which the next commands use
+#     c, ini  a file, its name in the first line's comment, which the next commands use
+#     python  a script, run where its packages are
 #     text    a drawing: no command is in it
 #
 # Any other block fails, and so does an indented one. Small data stand in for MNIST: 240 and 100 blots of 28 x 28.
@@ -157,8 +158,15 @@ run_block() {
         judge "$where: says so" "$([ -s block.said ] || echo "no commands before it say anything"
             masked "$file" | grep -vxF ... | grep -vxF -f there | head -n 2)"
         ;;
-    c | ini | python)
-        name=$(head -n 1 "$file" | grep -o '[a-z-]*\.\(c\|ini\|py\)\b' | head -n 1)
+    python)
+        if python3 -c "$(grep import "$file")" 2> /dev/null; then
+            judge "$where: a script" "$(python3 "$file" > said 2>&1 || tail -n 1 said)"
+        else
+            echo "ok $where: a script # skip: no package for $(grep import "$file")"
+        fi
+        ;;
+    c | ini)
+        name=$(head -n 1 "$file" | grep -o '[a-z-]*\.\(c\|ini\)\b' | head -n 1)
         [ -z "$name" ] || cp "$file" "$name"
         judge "$where: a file" "$([ -n "$name" ] || echo 'its first line does not say its name')"
         ;;
