@@ -1,4 +1,6 @@
 /* A command's line of arguments, checked against its table of flags. */
+#include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -181,6 +183,23 @@ const char *cn_flag_value(const cn_arguments *arguments, const char *name)
 bool cn_flag_given(const cn_arguments *arguments, const char *name)
 {
     return cn_flag_value(arguments, name) != NULL;
+}
+
+cinch_status cn_flag_count(const cn_arguments *arguments, const char *name, uint64_t least, uint64_t most,
+                           uint64_t *value, cinch_error *error)
+{
+    const char *text = cn_flag_value(arguments, name);
+    char *end = NULL;
+    if (!text)
+        return CINCH_OK;
+    errno = 0;
+    unsigned long long count = text[0] >= '0' && text[0] <= '9' ? strtoull(text, &end, 10) : 0;
+    if (!end || *end != '\0' || errno || count < least || count > most)
+        return cn_cli_fail(error, CINCH_USAGE,
+                           "--%s: \"%s\" is not a whole number from %" PRIu64 " to %" PRIu64, name, text,
+                           least, most);
+    *value = count;
+    return CINCH_OK;
 }
 
 /* ---- The table ----------------------------------------------------------------------------------------- */

@@ -65,6 +65,10 @@ void cn_arguments_clear(cn_arguments *arguments);
 const char *cn_flag_value(const cn_arguments *arguments, const char *name);
 bool cn_flag_given(const cn_arguments *arguments, const char *name);
 
+/* A flag's whole number within its range; where it was not given *value stays as it is. */
+cinch_status cn_flag_count(const cn_arguments *arguments, const char *name, uint64_t least, uint64_t most,
+                           uint64_t *value, cinch_error *error);
+
 /* "unknown flag --jsn; the nearest is --json"; nothing is recorded and CINCH_OK returned where none of the
  * tables' flags is near and `always` is false. */
 cinch_status cn_flag_unknown(const cn_command *command, const char *name, bool always, cinch_error *error);
@@ -138,6 +142,9 @@ extern const char *const cn_data_flag_names[];
         "missing", 0, "HOW", "what an empty cell means, as the recipe's key"                                 \
     }
 
+/* The value of --threads, 0 where it was not given. */
+cinch_status cn_threads_wanted(const cn_arguments *arguments, size_t *threads, cinch_error *error);
+
 /* A runner with --threads threads, or as many as the work is worth. */
 cinch_runner *cn_runner_open(const cn_arguments *arguments, const cinch_model *model, size_t rows,
                              cinch_error *error);
@@ -145,6 +152,14 @@ cinch_runner *cn_runner_open(const cn_arguments *arguments, const cinch_model *m
 /* Where results go: -o OUT by its ending, `-o -` as npy, without -o csv on standard output. */
 cinch_status cn_result_save(const cn_arguments *arguments, cinch_type type, cinch_shape shape,
                             const void *values, cinch_error *error);
+
+/* The shape of one row that comes out where these data went in: the data's own, which the model may have
+ * flattened; NULL: the model's. */
+cinch_shape cn_result_row(const cinch_model *model, const cinch_data *data);
+
+/* Rows of this shape as cn_result_save does, or with --json in an object, or the place where they are. */
+cinch_status cn_result_report(const cn_arguments *arguments, size_t rows, cinch_shape one,
+                              const float *values, cinch_error *error);
 
 /* MODEL DATA to OUT in pieces of rows, for encode, decode and reconstruct. */
 typedef cinch_status cn_rows_step(cinch_runner *runner, const cinch_data *data, size_t first, size_t nrow,

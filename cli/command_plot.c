@@ -1,23 +1,7 @@
 /* cinch plot: one figure of a model, its history or its rows. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
-
-static cinch_status read_threads(const cn_arguments *arguments, size_t *threads, cinch_error *error)
-{
-    const char *text = cn_flag_value(arguments, "threads");
-    char *end = NULL;
-    *threads = 0;
-    if (!text)
-        return CINCH_OK;
-    unsigned long count = text[0] >= '0' && text[0] <= '9' ? strtoul(text, &end, 10) : 0;
-    if (!end || *end != '\0' || count > 1024)
-        return cn_cli_fail(error, CINCH_USAGE, "--threads: \"%s\" is not a whole number from 0 to 1024",
-                           text);
-    *threads = (size_t)count;
-    return CINCH_OK;
-}
 
 static void report(const cn_arguments *arguments, const char *path)
 {
@@ -36,7 +20,7 @@ static cinch_status plot(const cn_arguments *arguments, const cinch_model *model
 {
     cinch_figure_input input = {.model = model};
     cinch_data *data = NULL;
-    cinch_status status = read_threads(arguments, &input.threads, error);
+    cinch_status status = cn_threads_wanted(arguments, &input.threads, error);
     if (status == CINCH_OK && arguments->nword > 2) {
         data = cn_data_open(arguments, arguments->words[2], model, error);
         status = data ? CINCH_OK : error->status;
@@ -72,7 +56,7 @@ static const cn_flag flags[] = {
 const cn_command cn_command_plot = {
     .name = "plot",
     .usage = "FIGURE MODEL [DATA] -o FILE",
-    .summary = "draws a figure: compare, grid, debug, loss, filters, latent, histogram, net",
+    .summary = "draws a figure: compare, grid, walk, latent, loss, filters, ...",
     .description =
         "  cinch plot loss run -o loss.png\n"
         "  cinch plot \"compare rows=input,code\" run digits.idx.gz -o digits.svg\n"

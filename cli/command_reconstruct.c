@@ -1,19 +1,5 @@
 /* cinch reconstruct: rows through the whole model. */
-#include <string.h>
-
 #include "cli/cli.h"
-
-/* The data's own shape, which the model may have flattened. */
-static cinch_shape result_shape(const cinch_model *model, const cinch_data *data)
-{
-    cinch_shape shape = cinch_data_shape(data);
-    cinch_shape input = cinch_model_input(model);
-    if (shape.rank < 2 || cinch_data_features(data) != cn_shape_values(input))
-        return input;
-    memmove(shape.sizes, shape.sizes + 1, (shape.rank - 1) * sizeof *shape.sizes);
-    shape.rank--;
-    return cn_shape_values(shape) == cn_shape_values(input) ? shape : input;
-}
 
 static cinch_status reconstruct_noisy(cinch_runner *runner, const cinch_data *data, size_t first, size_t nrow,
                                       float *rows, cinch_error *error)
@@ -23,8 +9,8 @@ static cinch_status reconstruct_noisy(cinch_runner *runner, const cinch_data *da
 
 static int run(const cn_arguments *arguments, cinch_error *error)
 {
-    static const cn_rows_job clean = {.step = cinch_runner_reconstruct, .shape = result_shape},
-                             noisy = {.step = reconstruct_noisy, .shape = result_shape};
+    static const cn_rows_job clean = {.step = cinch_runner_reconstruct, .shape = cn_result_row},
+                             noisy = {.step = reconstruct_noisy, .shape = cn_result_row};
     return cn_rows_run(arguments, cn_flag_given(arguments, "noise") ? &noisy : &clean, error);
 }
 

@@ -117,19 +117,12 @@ cinch_data *cn_data_open(const cn_arguments *arguments, const char *path, const 
 
 /* ---- Running ------------------------------------------------------------------------------------------- */
 
-static cinch_status wanted_threads(const cn_arguments *arguments, size_t *threads, cinch_error *error)
+cinch_status cn_threads_wanted(const cn_arguments *arguments, size_t *threads, cinch_error *error)
 {
-    const char *text = cn_flag_value(arguments, "threads");
-    *threads = 0;
-    if (!text)
-        return CINCH_OK;
-    char *end = NULL;
-    unsigned long count = text[0] >= '0' && text[0] <= '9' ? strtoul(text, &end, 10) : 0;
-    if (!end || *end != '\0' || count > 1024)
-        return cn_cli_fail(error, CINCH_USAGE, "--threads: \"%s\" is not a whole number from 0 to 1024",
-                           text);
+    uint64_t count = 0;
+    cinch_status status = cn_flag_count(arguments, "threads", 0, 1024, &count, error);
     *threads = (size_t)count;
-    return CINCH_OK;
+    return status;
 }
 
 static size_t parameter_count(const cinch_model *model)
@@ -144,7 +137,7 @@ cinch_runner *cn_runner_open(const cn_arguments *arguments, const cinch_model *m
                              cinch_error *error)
 {
     size_t threads;
-    if (wanted_threads(arguments, &threads, error) != CINCH_OK)
+    if (cn_threads_wanted(arguments, &threads, error) != CINCH_OK)
         return NULL;
     /* Below some 20 million multiplications starting threads takes longer than they save. */
     const size_t worth = (size_t)20 << 20;
@@ -203,12 +196,23 @@ static void print_json(const cn_arguments *arguments, cinch_shape shape, const f
     putchar('\n');
 }
 
+cinch_shape cn_result_row(const cinch_model *model, const cinch_data *data)
+{
+    cinch_shape input = cinch_model_input(model), shape = data ? cinch_data_shape(data) : input;
+    if (!data || shape.rank < 2 || cinch_data_features(data) != cn_shape_values(input))
+        return input;
+    memmove(shape.sizes, shape.sizes + 1, (shape.rank - 1) * sizeof *shape.sizes);
+    shape.rank--;
+    return cn_shape_values(shape) == cn_shape_values(input) ? shape : input;
+}
+
 /* To a file its rows go in any case; standard output takes either them or the object. */
-static cinch_status report(const cn_arguments *arguments, cinch_shape shape, const float *values,
-                           cinch_error *error)
+cinch_status cn_result_report(const cn_arguments *arguments, size_t rows, cinch_shape one,
+                              const float *values, cinch_error *error)
 {
     const char *path = cn_flag_value(arguments, "output");
     bool json = cn_flag_given(arguments, "json") && !(path && strcmp(path, "-") == 0);
+    cinch_shape shape = with_rows(rows, one);
     cinch_status status = CINCH_OK;
     if (path || !json)
         status = cn_result_save(arguments, CINCH_F32, shape, values, error);
@@ -240,7 +244,7 @@ static cinch_status run_pieces(const cn_arguments *arguments, const cn_rows_job 
         status = job->step(runner, data, first, count, results + first * width, error);
     }
     if (status == CINCH_OK)
-        status = report(arguments, with_rows(rows, one), results, error);
+        status = cn_result_report(arguments, rows, one, results, error);
     free(results);
     cinch_runner_free(runner);
     return status;

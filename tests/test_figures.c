@@ -24,6 +24,8 @@ enum { ROWS = 60, SIDE = 8, PIXELS = SIDE * SIDE };
 static char folder[] = "/tmp/cinch-figures-XXXXXX";
 static cinch_model *images_model, *noisy_model, *table_model;
 static cinch_model *choosing[2]; /* these begin with `concrete` */
+static cinch_model *drawing[2];  /* these have a code of two values, drawn */
+static cinch_model *plane;       /* this one too, not drawn */
 static cinch_data *images, *table;
 
 static const char *path_of(const char *name)
@@ -168,14 +170,19 @@ static void check_text_picture(const char *path, bool svg)
     cn_bytes_clear(&bytes);
 }
 
-/* Of the table, the images, or, where the spec asks for noise, the images by a model that has some. */
+/* Of the table, the images, or, where the spec asks for noise, the images by a model that has some; by a model
+ * whose code is drawn where it asks for what is generated, or for a map by its name, or for a plane. */
 static cinch_status draw(const char *spec, bool of_table, const char *name, cinch_error *error)
 {
     const cinch_model *model = strncmp(spec, "mask", 4) == 0 ? choosing[of_table]
+                               : strstr(spec, "generated")   ? drawing[of_table]
+                               : strstr(spec, "as=map")      ? drawing[of_table]
+                               : strstr(spec, "as=plane")    ? plane
                                : of_table                    ? table_model
                                : strstr(spec, "nois")        ? noisy_model
                                                              : images_model;
-    cinch_figure_input input = {.model = model, .data = of_table ? table : images, .threads = 1};
+    bool other = of_table && model != plane;
+    cinch_figure_input input = {.model = model, .data = other ? table : images, .threads = 1};
     return cinch_figure_draw(spec, &input, path_of(name), error);
 }
 
@@ -216,6 +223,16 @@ static void test_every_figure(void **state)
     draw_thrice("filters n=1", false);
     draw_thrice("latent points=1", true);
     draw_thrice("histogram of=means bins=1", false);
+    for (int of_table = 0; of_table < 2; of_table++) {
+        draw_thrice("grid 4 of=generated seed=9", of_table);
+        draw_thrice("grid 3 of=generated when=before", of_table);
+        draw_thrice("walk 9 as=map", of_table);
+        draw_thrice("walk 1 as=map", of_table);
+        draw_thrice("walk 1 lines=1", of_table);
+        draw_thrice("walk 30 lines=50", of_table);
+    }
+    draw_thrice("walk 9 as=plane", false);
+    draw_thrice("walk 1 as=plane", false);
 }
 
 static void refuse(const char *spec, bool with_rows, const char *name, cinch_status wanted, const char *words)
@@ -254,6 +271,9 @@ static void test_image_codes(void **state)
     }
     refuse("compare rows=noisy,input", true, "no.png", CINCH_USAGE, "does not begin with noise");
     refuse("grid noise=true", true, "no.png", CINCH_USAGE, "does not begin with noise");
+    refuse("grid of=generated noise=true", true, "no.png", CINCH_USAGE, "noise is of rows");
+    refuse("grid of=generated", true, "no.png", CINCH_USAGE, "does not end in a variational layer");
+    refuse("walk", false, "no.png", CINCH_USAGE, "name their file after the model");
 }
 
 static void same_file(const char *a, const char *b)
@@ -265,6 +285,35 @@ static void same_file(const char *a, const char *b)
     assert_memory_equal(left.data, right.data, left.nbytes);
     cn_bytes_clear(&left);
     cn_bytes_clear(&right);
+}
+
+/* What is generated, and the map of a drawn code, are the same without rows as with them; by another seed they
+ * are not. */
+static void test_rowless(void **state)
+{
+    (void)state;
+    static const char *const specs[] = {"grid 3 of=generated", "walk 4"};
+    for (size_t s = 0; s < 2; s++) {
+        cinch_error error = {0};
+        cinch_figure_input with = {.model = drawing[0], .data = images}, without = {.model = drawing[0]};
+        if (cinch_figure_draw(specs[s], &with, path_of("with.png"), &error) ||
+            cinch_figure_draw(specs[s], &without, path_of("without.png"), &error))
+            fail_msg("%s: %s", specs[s], error.message);
+        char *path = cn_copy_text(path_of("with.png"), NULL);
+        same_file(path, "without.png");
+        cn_free(path);
+    }
+    cinch_figure_input plain = {.model = plane};
+    cinch_error error = {0};
+    assert_int_equal(cinch_figure_draw("walk", &plain, path_of("none.png"), &error), CINCH_USAGE);
+    must_draw("grid 3 of=generated seed=1", false, "one.png");
+    must_draw("grid 3 of=generated seed=2", false, "two.png");
+    cn_bytes one, two;
+    assert_int_equal(cn_file_read(path_of("one.png"), 1 << 26, &one, NULL), CINCH_OK);
+    assert_int_equal(cn_file_read(path_of("two.png"), 1 << 26, &two, NULL), CINCH_OK);
+    assert_true(one.nbytes != two.nbytes || memcmp(one.data, two.data, one.nbytes));
+    cn_bytes_clear(&one);
+    cn_bytes_clear(&two);
 }
 
 /* In a process of its own, as two runs are: cairo numbers what it puts into an SVG. */
@@ -371,7 +420,13 @@ static void test_memory(void **state)
                                         "filters",
                                         "net",
                                         "mask",
-                                        "mask as=strip"};
+                                        "mask as=strip",
+                                        "grid 2 of=generated",
+                                        "grid 2 of=generated when=before",
+                                        "walk 2 as=map",
+                                        "walk 2 lines=2",
+                                        "walk 2 as=plane",
+                                        "walk 3 as=map"};
     for (size_t s = 0; s < sizeof specs / sizeof *specs; s++) {
         size_t place = 1, blocks = counted_memory.blocks;
         cinch_status status = CINCH_MEMORY;
@@ -473,6 +528,9 @@ static int set_up(void **state)
     table_model = train(table, "dense 5 tanh | dense 3", "0.2");
     choosing[0] = train(images, "concrete 5", "0");
     choosing[1] = train(table, "concrete 4 | dense 2", "0.2");
+    drawing[0] = train(images, "dense 6 tanh | variational 2", "0");
+    drawing[1] = train(table, "variational 2", "0");
+    plane = train(images, "dense 2", "0");
     return 0;
 }
 
@@ -484,6 +542,9 @@ static int tear_down(void **state)
     cinch_model_free(table_model);
     cinch_model_free(choosing[0]);
     cinch_model_free(choosing[1]);
+    cinch_model_free(drawing[0]);
+    cinch_model_free(drawing[1]);
+    cinch_model_free(plane);
     cinch_data_free(images);
     cinch_data_free(table);
     size_t held = counted_memory.blocks;
@@ -501,6 +562,7 @@ int main(void)
         cmocka_unit_test(test_refusals),     cmocka_unit_test(test_memory),
         cmocka_unit_test(test_late),         cmocka_unit_test(test_run),
         cmocka_unit_test(test_run_refused),  cmocka_unit_test(test_image_codes),
+        cmocka_unit_test(test_rowless),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

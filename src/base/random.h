@@ -9,7 +9,13 @@
 
 /* What a number is drawn for; a layer's place in the net goes with it, so that two layers of one kind draw
  * apart. */
-typedef enum cn_purpose { CN_DRAW_INIT = 1, CN_DRAW_SHUFFLE, CN_DRAW_LAYER, CN_DRAW_DATA } cn_purpose;
+typedef enum cn_purpose {
+    CN_DRAW_INIT = 1,
+    CN_DRAW_SHUFFLE,
+    CN_DRAW_LAYER,
+    CN_DRAW_DATA,
+    CN_DRAW_CODE
+} cn_purpose;
 
 typedef struct cn_random {
     uint32_t key[2]; /* from seed, purpose and place */

@@ -130,6 +130,24 @@ float *cn_job_reconstructions(const cn_figure_job *job, const cinch_model *model
     return run_first(job, model, cinch_runner_reconstruct, job->data->features, nrow, error);
 }
 
+float *cn_decode_codes(const cinch_model *model, const float *codes, size_t nrow, cinch_error *error)
+{
+    size_t features = cn_shape_size(model->input), nvalue;
+    cinch_shape shape = {.rank = 2, .sizes = {nrow, cn_shape_size(model->code)}};
+    if (!cn_multiply(nrow, features, &nvalue))
+        nvalue = SIZE_MAX;
+    float *rows = cn_new(nvalue, sizeof *rows, error);
+    cinch_data *data = rows ? cinch_data_view(CINCH_F32, shape, codes, error) : NULL;
+    cinch_runner *runner = data ? cinch_runner_new(model, 1, error) : NULL;
+    if (!runner || cinch_runner_decode(runner, data, 0, nrow, rows, error)) {
+        cn_free(rows);
+        rows = NULL;
+    }
+    cinch_runner_free(runner);
+    cinch_data_free(data);
+    return rows;
+}
+
 cinch_status cn_check_noisy(const cinch_model *model, cinch_error *error)
 {
     if (!model->nodes[0].layer->mirror)
@@ -220,7 +238,11 @@ static cinch_model *starting_model(const cinch_model *model, const char *init_fr
 
 static cinch_status check_rows(const cn_figure_job *job, cinch_error *error)
 {
+    const cn_figure *figure = figure_of(job->spec);
     const char *name = job->spec->part->name;
+    bool wanted = figure->rows && !(figure->rowless && figure->rowless(job->spec, job->model));
+    if (!figure->rows || (!job->data && !wanted))
+        return CINCH_OK;
     if (!job->data)
         return cn_fail(error, CINCH_USAGE, "%s: draws rows: name their file after the model", name);
     size_t features = cn_shape_size(job->model->input);
@@ -251,7 +273,7 @@ static cinch_status draw_job(cn_figure_job *job, const char *init_from, cn_pictu
 {
     const cn_figure *figure = figure_of(job->spec);
     cinch_model *start = NULL;
-    cinch_status status = figure->rows ? check_rows(job, error) : CINCH_OK;
+    cinch_status status = check_rows(job, error);
     if (!status && figure->before && figure->before(job->spec) && !job->before) {
         job->before = start = starting_model(job->model, init_from, error);
         status = start ? CINCH_OK : CINCH_FAILED;

@@ -15,7 +15,7 @@ typedef struct cn_figure_job {
     const cn_spec *spec;
     const cinch_model *model;
     const cinch_model *before; /* with the starting weights; NULL unless the figure wants it */
-    const cinch_data *data;    /* NULL unless the figure needs rows: then there is one at least */
+    const cinch_data *data;    /* NULL or one row at least; not NULL where the figure needs rows */
     size_t threads;            /* 0: all of the machine's */
 } cn_figure_job;
 
@@ -23,6 +23,8 @@ typedef struct cn_figure {
     cn_part part;
     bool rows;   /* draws rows */
     bool labels; /* rows with labels are better */
+    /* Whether it can do without rows, as these options ask; NULL: no. */
+    bool (*rowless)(const cn_spec *spec, const cinch_model *model);
     /* Whether the starting weights are wanted; NULL: no. */
     bool (*before)(const cn_spec *spec);
     /* What its options ask of the model, before there are rows or a training; NULL: nothing. */
@@ -70,6 +72,9 @@ cinch_status cn_job_noisy(const cn_figure_job *job, const cinch_model *model, si
 /* Refuses a model whose encoder does not begin with a layer that only corrupts. */
 cinch_status cn_check_noisy(const cinch_model *model, cinch_error *error);
 float *cn_job_rows(const cn_figure_job *job, size_t nrow, cinch_error *error);
+
+/* What a model's decoder makes of codes[nrow][code size]. The caller frees it. */
+float *cn_decode_codes(const cinch_model *model, const float *codes, size_t nrow, cinch_error *error);
 
 /* Codes of at most `most` rows, evenly from all; which rows they are. The caller frees both. */
 typedef struct cn_sample {

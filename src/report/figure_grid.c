@@ -1,11 +1,18 @@
-/* grid: the first N x N rows, or what the model makes of them after or before its training. */
+/* grid: the first N x N rows, or what the model makes of them after or before its training, or of codes that are
+ * drawn. */
 #include <math.h>
 #include <stdio.h>
 
 #include "base/memory.h"
+#include "model/codes.h"
 #include "report/tile.h"
 
-enum { INPUT, RECONSTRUCTION, AFTER = 0, BEFORE };
+enum { INPUT, RECONSTRUCTION, GENERATED, AFTER = 0, BEFORE };
+
+static bool is_of(const cn_spec *spec, size_t what)
+{
+    return cn_job_value(spec, "of")->word == what;
+}
 
 static bool is_noisy(const cn_spec *spec)
 {
@@ -14,12 +21,22 @@ static bool is_noisy(const cn_spec *spec)
 
 static cinch_status check(const cn_spec *spec, const cinch_model *model, cinch_error *error)
 {
+    if (is_of(spec, GENERATED) && is_noisy(spec))
+        return cn_fail(error, CINCH_USAGE, "noise is of rows, none of which is in what is generated");
+    if (is_of(spec, GENERATED))
+        return cn_codes_check(model, error);
     return is_noisy(spec) ? cn_check_noisy(model, error) : CINCH_OK;
 }
 
 static bool wants_before(const cn_spec *spec)
 {
-    return cn_job_value(spec, "of")->word == RECONSTRUCTION && cn_job_value(spec, "when")->word == BEFORE;
+    return !is_of(spec, INPUT) && cn_job_value(spec, "when")->word == BEFORE;
+}
+
+static bool rowless(const cn_spec *spec, const cinch_model *model)
+{
+    (void)model;
+    return is_of(spec, GENERATED);
 }
 
 /* Tiles as wide as the page takes, up to twice the pixels that they have in a 28 x 28 image. */
@@ -33,16 +50,19 @@ static void draw_tiles(const cn_figure_job *job, cn_canvas *canvas, const cn_loo
 {
     double step = tile_step(side), tile = step * 0.94, height = cn_look_height(look, tile);
     for (size_t r = 0; r < nrow; r++)
-        cn_tile_draw(canvas, look, values + r * job->data->features, CN_MARGIN + step * (double)(r % side),
-                     y + (height + step - tile) * (double)(r / side), tile, height);
+        cn_tile_draw(canvas, look, values + r * cn_shape_size(job->model->input),
+                     CN_MARGIN + step * (double)(r % side), y + (height + step - tile) * (double)(r / side),
+                     tile, height);
 }
 
 static cinch_status draw_page(const cn_figure_job *job, cn_canvas *canvas, const cn_look *look,
                               const float *values, size_t side, size_t nrow, cinch_error *error)
 {
-    static const char *const titles[] = {"Rows as they are", "Reconstructions after training",
-                                         "Reconstructions before training", "Rows with noise"};
-    bool before = wants_before(job->spec), input = cn_job_value(job->spec, "of")->word == INPUT;
+    static const char *const titles[][2] = {
+        [INPUT] = {"Rows as they are", "Rows with noise"},
+        [RECONSTRUCTION] = {"Reconstructions after training", "Reconstructions before training"},
+        [GENERATED] = {"Rows generated after training", "Rows generated before training"}};
+    bool second = is_of(job->spec, INPUT) ? is_noisy(job->spec) : wants_before(job->spec);
     double step = tile_step(side), height = cn_look_height(look, 0.94 * step) + 0.06 * step;
     size_t lines = (nrow + side - 1) / side;
     double width = fmax(2 * CN_MARGIN + step * (double)(nrow < side ? nrow : side), 360);
@@ -51,10 +71,14 @@ static cinch_status draw_page(const cn_figure_job *job, cn_canvas *canvas, const
     if (status)
         return status;
     char line[320];
-    snprintf(line, sizeof line, "the first %zu row%s of %.240s%s%s", nrow, nrow == 1 ? "" : "s",
-             cn_job_source(job), is_noisy(job->spec) ? ", with the model's noise" : "",
-             look->image ? "" : ", scaled");
-    double y = cn_canvas_title(canvas, titles[input ? is_noisy(job->spec) ? 3 : 0 : before ? 2 : 1], line);
+    if (is_of(job->spec, GENERATED))
+        snprintf(line, sizeof line, "%zu row%s of codes drawn with seed %zu%s", nrow, nrow == 1 ? "" : "s",
+                 cn_job_value(job->spec, "seed")->count, look->image ? "" : ", scaled");
+    else
+        snprintf(line, sizeof line, "the first %zu row%s of %.240s%s%s", nrow, nrow == 1 ? "" : "s",
+                 cn_job_source(job), is_noisy(job->spec) ? ", with the model's noise" : "",
+                 look->image ? "" : ", scaled");
+    double y = cn_canvas_title(canvas, titles[cn_job_value(job->spec, "of")->word][second], line);
     draw_tiles(job, canvas, look, values, side, nrow, y);
     return CINCH_OK;
 }
@@ -63,7 +87,7 @@ static cinch_status draw_page(const cn_figure_job *job, cn_canvas *canvas, const
 static cinch_status make_rows(const cn_figure_job *job, size_t nrow, float **made, cinch_error *error)
 {
     const cinch_model *model = wants_before(job->spec) ? job->before : job->model;
-    bool input = cn_job_value(job->spec, "of")->word == INPUT;
+    bool input = is_of(job->spec, INPUT);
     if (is_noisy(job->spec)) {
         float *noisy = NULL, *reconstructions = NULL;
         cinch_status status = cn_job_noisy(job, model, nrow, &noisy, &reconstructions, error);
@@ -77,10 +101,9 @@ static cinch_status make_rows(const cn_figure_job *job, size_t nrow, float **mad
 }
 
 /* The range is the inputs' in every case, so that grids of one run can be laid side by side. */
-static cinch_status draw(const cn_figure_job *job, cn_canvas *canvas, cinch_error *error)
+static cinch_status draw_rows(const cn_figure_job *job, cn_canvas *canvas, size_t side, cinch_error *error)
 {
-    size_t side = cn_job_value(job->spec, "side")->count, rows = cinch_data_rows(job->data);
-    size_t nrow = side * side < rows ? side * side : rows;
+    size_t rows = cinch_data_rows(job->data), nrow = side * side < rows ? side * side : rows;
     cn_look look = cn_look_rows(job->model, job->data);
     float *inputs = cn_job_rows(job, nrow, error), *made = NULL;
     cinch_status status = inputs ? CINCH_OK : CINCH_MEMORY;
@@ -97,7 +120,37 @@ static cinch_status draw(const cn_figure_job *job, cn_canvas *canvas, cinch_erro
     return status;
 }
 
-static const char *const of_words[] = {"input", "reconstruction", NULL};
+/* No rows are looked at, so that the picture is the same with them and without. */
+static cinch_status draw_generated(const cn_figure_job *job, cn_canvas *canvas, size_t side,
+                                   cinch_error *error)
+{
+    const cinch_model *model = wants_before(job->spec) ? job->before : job->model;
+    cn_look look = cn_look_rows(model, NULL);
+    size_t nvalue, nrow = side * side;
+    if (!cn_multiply(nrow, cn_shape_size(model->input), &nvalue))
+        nvalue = SIZE_MAX;
+    float *rows = cn_new(nvalue, sizeof *rows, error);
+    cinch_runner *runner = rows ? cinch_runner_new(model, job->threads, error) : NULL;
+    cinch_status status =
+        runner ? cinch_runner_generate(runner, cn_job_value(job->spec, "seed")->count, 0, nrow, rows, error)
+               : CINCH_MEMORY;
+    if (!status) {
+        cn_look_prepare(&look, model, rows, nrow);
+        status = draw_page(job, canvas, &look, rows, side, nrow, error);
+    }
+    cinch_runner_free(runner);
+    cn_free(rows);
+    return status;
+}
+
+static cinch_status draw(const cn_figure_job *job, cn_canvas *canvas, cinch_error *error)
+{
+    size_t side = cn_job_value(job->spec, "side")->count;
+    return is_of(job->spec, GENERATED) ? draw_generated(job, canvas, side, error)
+                                       : draw_rows(job, canvas, side, error);
+}
+
+static const char *const of_words[] = {"input", "reconstruction", "generated", NULL};
 static const char *const when_words[] = {"after", "before", NULL};
 
 static const cn_option options[] = {
@@ -122,16 +175,22 @@ static const cn_option options[] = {
      .type = CN_FLAG,
      .standard = "false",
      .summary = "of the rows as the model's own noise corrupts them"},
+    {.name = "seed",
+     .type = CN_COUNT,
+     .maximum = 9007199254740992.0,
+     .standard = "1",
+     .summary = "of the codes that are drawn for what is generated"},
     CN_FIGURE_AS,
     {.name = NULL},
 };
 
 const cn_figure cn_figure_grid = {
     .part = {.name = "grid",
-             .summary = "the first rows as a square of images",
+             .summary = "the first rows, or new ones, as a square of images",
              .example = "grid 10 of=reconstruction when=after",
              .options = options},
     .rows = true,
+    .rowless = rowless,
     .before = wants_before,
     .check = check,
     .draw = draw,

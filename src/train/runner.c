@@ -5,11 +5,12 @@
 
 #include "base/memory.h"
 #include "data/data.h"
+#include "model/codes.h"
 #include "train/evaluate.h"
 #include "train/inference.h"
 
 enum { ENCODE, DECODE, RECONSTRUCT, NTASK };
-enum { ROWS_WORTH_THREADS = 384, SCORED_AT_A_TIME = 8192 };
+enum { ROWS_WORTH_THREADS = 384, SCORED_AT_A_TIME = 8192, GENERATED_AT_A_TIME = 4096 };
 
 struct cinch_runner {
     const cinch_model *model;
@@ -174,6 +175,36 @@ cinch_status cinch_runner_reconstruct(cinch_runner *runner, const cinch_data *da
                                       float *rows, cinch_error *error)
 {
     return run_task(runner, RECONSTRUCT, data, first, nrow, rows, error);
+}
+
+static cinch_status decode_codes(cinch_runner *runner, const float *codes, size_t nrow, float *rows,
+                                 cinch_error *error)
+{
+    cinch_shape shape = {.rank = 2, .sizes = {nrow, cn_shape_size(runner->model->code)}};
+    cinch_data *data = cinch_data_view(CINCH_F32, shape, codes, error);
+    cinch_status status = data ? run_task(runner, DECODE, data, 0, nrow, rows, error) : CINCH_MEMORY;
+    cinch_data_free(data);
+    return status;
+}
+
+cinch_status cinch_runner_generate(cinch_runner *runner, uint64_t seed, size_t first, size_t nrow,
+                                   float *rows, cinch_error *error)
+{
+    size_t width = cn_shape_size(runner->model->code), features = cn_shape_size(runner->model->input);
+    size_t most = nrow < GENERATED_AT_A_TIME ? nrow : GENERATED_AT_A_TIME;
+    cinch_status status = cn_codes_check(runner->model, error);
+    if (status || !nrow)
+        return status;
+    float *codes = cn_new(most * width, sizeof *codes, error);
+    if (!codes)
+        return CINCH_MEMORY;
+    for (size_t done = 0; done < nrow && !status; done += most) {
+        size_t count = nrow - done < most ? nrow - done : most;
+        cinch_codes_draw(seed, first + done, count, width, codes);
+        status = decode_codes(runner, codes, count, rows + done * features, error);
+    }
+    cn_free(codes);
+    return status;
 }
 
 /* ---- With the training's own layers: scores and noise -------------------------------------------------- */
