@@ -99,7 +99,7 @@ judge "a refused training leaves nothing" "$([ $? = 0 ] || echo "a folder is the
 # ---- Answers -------------------------------------------------------------------------------------------------
 
 expect "help" 0 "" "$CINCH" help
-for command in decode encode help info reconstruct score train; do
+for command in decode encode generate help info reconstruct score train; do
     said "help lists $command" "  $command "
 done
 for topic in recipe layers activations decoders losses penalties optimizers initializers figures; do
@@ -147,6 +147,51 @@ expect "reconstruct with its noise" 0 "" "$CINCH" reconstruct masked table.csv -
 cp out masked.csv
 judge "noise shows" "$(cmp -s masked.csv clean.csv && echo "no difference")"
 judge "noise is the same on 3 threads" "$("$CINCH" reconstruct masked table.csv --noise --threads 3 | cmp - masked.csv 2>&1)"
+
+# ---- Rows that nobody gave --------------------------------------------------------------------------------------
+
+"$CINCH" train --train table.csv --encoder "dense 9 tanh | variational 2" --epochs 3 --quiet -o plane 2> err
+expect "generate" 0 "" "$CINCH" generate plane -n 100 --seed 7
+cp out new.csv
+judge "as many rows as asked for" "$(awk -F, 'NF != 12 { bad++ } END { if (NR != 100 || bad) print NR, bad }' new.csv)"
+judge "the first of them are the same" "$("$CINCH" generate plane --seed 7 | cmp - <(head -n 10 new.csv) 2>&1)"
+judge "another seed, other rows" "$("$CINCH" generate plane --seed 8 -n 100 | cmp -s - new.csv && echo "no difference")"
+judge "seed 1 where none is given" "$("$CINCH" generate plane | cmp - <("$CINCH" generate plane --seed 1 --rows 10) 2>&1)"
+expect "generate to a file" 0 "" "$CINCH" generate plane -n 3 -o new.npy
+expect "its shape" 0 "" "$CINCH" info new.npy --json
+said "its shape in JSON" '"shape": [3, 12]'
+expect "generate as JSON" 0 "" "$CINCH" generate plane -n 2 --json
+said "its rows in JSON" '{"shape": [2, 12], "rows": [['
+expect "a grid" 0 "" "$CINCH" generate plane --grid 5
+cp out grid.csv
+printf '0,0\n' > middle.csv
+judge "a grid's middle is the code 0" "$([ "$(wc -l < grid.csv)" = 25 ] &&
+    "$CINCH" decode plane middle.csv | cmp - <(sed -n 13p grid.csv) 2>&1)"
+for net in plane model; do
+    "$CINCH" reconstruct $net table.csv > means.csv
+    expect "a line, $net" 0 "" "$CINCH" generate $net table.csv --from 3 --to 150 -n 6
+    judge "its ends are the two rows, $net" \
+        "$(sed -n '1p;$p' out | cmp - <(sed -n '4p;151p' means.csv) 2>&1; [ "$(wc -l < out)" = 6 ] || wc -l out)"
+done
+
+expect "to draw of a code that is not drawn" 2 "does not end in a variational layer" "$CINCH" generate model
+expect "a grid of a code that is not drawn" 2 "does not end in a variational layer" "$CINCH" generate model --grid 3
+expect "a grid of three values" 2 "takes codes of 2 values, this model's have 3" "$CINCH" generate drawn --grid 3
+expect "a line without its end" 2 "--from ROW --to ROW" "$CINCH" generate plane table.csv --from 3
+expect "a line without rows" 2 "--from ROW --to ROW" "$CINCH" generate plane --from 3 --to 4
+expect "rows without a line" 2 "--from ROW --to ROW" "$CINCH" generate plane table.csv
+expect "a line to a row that is not there" 2 "--to: there is no row 200: table.csv has 200" "$CINCH" generate plane \
+    table.csv --from 3 --to 200
+expect "a line of one row" 2 "--rows" "$CINCH" generate plane table.csv --from 3 --to 4 -n 1
+expect "a seed on a line" 2 "--seed does not go with --from" "$CINCH" generate plane table.csv --from 3 --to 4 --seed 5
+expect "a seed on a grid" 2 "--seed does not go with --grid" "$CINCH" generate plane --grid 4 --seed 5
+expect "a number of rows on a grid" 2 "--rows does not go with --grid" "$CINCH" generate plane --grid 4 -n 5
+expect "a grid on a line" 2 "--grid does not go with DATA" "$CINCH" generate plane table.csv --grid 4
+expect "no rows" 2 "--rows" "$CINCH" generate plane -n 0
+expect "rows that are no number" 2 "--rows" "$CINCH" generate plane -n ten
+expect "a seed below 0" 2 "--seed" "$CINCH" generate plane --seed=-1
+expect "a row that is no number" 2 "--from" "$CINCH" generate plane table.csv --from first --to 2
+expect "a line through rows of another width" 3 "narrow.csv" "$CINCH" generate plane narrow.csv --from 0 --to 2
 
 judge "rows from standard input" "$("$CINCH" encode model - < table.csv 2>&1 | cmp - codes.csv 2>&1)"
 judge "npy through a pipe" "$("$CINCH" encode model table.csv -o - | "$CINCH" decode model - | cmp - decoded.csv 2>&1)"

@@ -41,13 +41,13 @@ same_on_threads "contractive, one layer" --train "$data/bytes.npy" --epochs 3 --
 same_on_threads "contractive, three layers, batches of all rows" --train table.csv --epochs 4 --batch 5000 \
     --encoder 'dense 20 tanh | dense 9 gelu | dense 5 sigmoid' --validation 0.2 \
     --penalty 'contractive 0.1 | kl_sparsity 0.2 0.1 | activity_l1 0.001'
-same_on_threads "variational, bce, validation" --train "$data/bytes.npy" --epochs 4 --batch 90 --loss bce \
-    --encoder 'dense 33 relu | variational 17' --decoder 'mirror sigmoid' --validation 0.2 \
-    --optimizer 'adam lr=0.003' --penalty 'activity_l1 0.001'
-
 same_on_threads "noise of each kind" --train table.csv --epochs 6 --batch 50 --validation 0.2 --seed 3 \
     --encoder 'noise gaussian 0.3 | dense 70 relu | noise mask 0.2 | dense 5 tanh | noise saltpepper 0.1' \
     --decoder 'dense 70 relu | dense 12'
+# The last one: t1 is its model.
+same_on_threads "variational, bce, validation" --train "$data/bytes.npy" --epochs 4 --batch 90 --loss bce \
+    --encoder 'dense 33 relu | variational 17' --decoder 'mirror sigmoid' --validation 0.2 \
+    --optimizer 'adam lr=0.003' --penalty 'activity_l1 0.001'
 
 # The threads that the environment or the machine gives.
 common="--train table.csv --epochs 3 --seed 9"
@@ -74,6 +74,10 @@ train drawn --train "$data/bytes.npy" --epochs 1 --encoder 'variational 17' --de
 for threads in 1 8; do
     CINCH_THREADS=$threads "$CINCH" score drawn/model.safetensors "$data/bytes.npy" -o drawn-$threads.npy 2> said
 done
+for threads in 1 3 8; do
+    "$CINCH" generate t1/model.safetensors -n 2500 --seed 3 --threads $threads -o new-$threads.npy 2> said
+done
+judge "generate on 1, 3 and 8 threads" "$(cmp new-1.npy new-3.npy 2>&1; cmp new-1.npy new-8.npy 2>&1)"
 judge "score of a drawn code on 8 threads" "$(cmp drawn-1.npy drawn-8.npy 2>&1)"
 "$CINCH" score plain/model.safetensors table.csv --noise -o noise-1.npy 2> said
 CINCH_THREADS=8 "$CINCH" score plain/model.safetensors table.csv --noise -o noise-8.npy 2> said
