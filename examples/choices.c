@@ -1,6 +1,6 @@
-/* Are the columns that `concrete` chose good ones? Against as many of the highest variance and as many at random:
- * each set is given a decoder of its own, trained the same way, and the test rows' mean loss is printed. Uses the
- * public header alone.
+/* Are the columns that `concrete` chose good ones? Against as many of the highest variance and as many at
+ * random: each set is given a decoder of its own, trained the same way, and the test rows' mean loss is
+ * printed. Uses the public header alone.
  *
  *     cc examples/choices.c $(pkg-config --cflags --libs cinch) -lm
  *     ./a.out run/model.safetensors train.idx.gz test.idx.gz [EPOCHS]
@@ -32,7 +32,8 @@ static size_t count_values(cinch_shape shape)
 
 /* ---- Starting weights: the choices made, the decoder as the recipe draws it ---------------------------- */
 
-/* A logit so far above the others that a mixture at any temperature is its column, and no gradient is left. */
+/* A logit so far above the others that a mixture at any temperature is its column, and no gradient is
+ * left. */
 static const float certain = 1e4f;
 
 /* A plain safetensors file: the header's length in 8 bytes, a JSON header, the values. */

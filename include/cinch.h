@@ -311,14 +311,14 @@ typedef struct cinch_run_options {
  * file is written; a training that is stopped leaves a checkpoint. Locks the folder while it works.
  * options and result may be NULL.
  *
- * pretrain = greedy: before the whole is trained, each encoder layer with weights is by itself (the layers without
- * weights before it with it, so noise acts), followed by its mirror, which ends in the activation of the decoder's
- * layer that will start from it. Its rows are the codes that the layers before it, trained by then, give (noise and
- * dropout off); loss mse, no penalties, all else as the recipe says, for `epochs` epochs; validation rows are the
- * same ones, and `keep` and `patience` act. The encoder's layer and the decoder's then start from what they learned.
- * A decoder that does not mirror the encoder is refused, and so is `init_from`. The stage of layer I leaves
- * history-encoder.I.csv; the result's numbers are those of the whole's epochs. `resume` goes on in the middle of a
- * stage, too. */
+ * pretrain = greedy: before the whole is trained, each encoder layer with weights is by itself (the layers
+ * without weights before it with it, so noise acts), followed by its mirror, which ends in the activation
+ * of the decoder's layer that will start from it. Its rows are the codes that the layers before it,
+ * trained by then, give (noise and dropout off); loss mse, no penalties, all else as the recipe says, for
+ * `epochs` epochs; validation rows are the same ones, and `keep` and `patience` act. The encoder's layer
+ * and the decoder's then start from what they learned. A decoder that does not mirror the encoder is
+ * refused, and so is `init_from`. The stage of layer I leaves history-encoder.I.csv; the result's numbers
+ * are those of the whole's epochs. `resume` goes on in the middle of a stage, too. */
 cinch_status cinch_run(const cinch_recipe *recipe, const char *folder, const cinch_run_options *options,
                        cinch_result *result, cinch_error *error);
 

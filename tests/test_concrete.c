@@ -1,5 +1,6 @@
-/* concrete: its draws and mixtures against the definition, its gradient in the loops of both precisions, the columns
- * that it finds, picks and remembers, and what it refuses. (The gradient of the objective: test_gradients.c.) */
+/* concrete: its draws and mixtures against the definition, its gradient in the loops of both precisions,
+ * the columns that it finds, picks and remembers, and what it refuses. (The gradient of the objective:
+ * test_gradients.c.) */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
-/* Greedy pretraining through the library: the run is, to the bit, its stages trained one by one on the codes of the
- * one before and the whole started from what they learned; and its progress says whose it is. */
+/* Greedy pretraining through the library: the run is, to the bit, its stages trained one by one on the
+ * codes of the one before and the whole started from what they learned; and its progress says whose it is. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

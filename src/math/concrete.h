@@ -1,15 +1,15 @@
-/* Choices that can be learned: the concrete distribution (Maddison, Mnih, Teh: The Concrete Distribution, 2017;
- * Jang, Gu, Poole: Categorical Reparameterization with Gumbel-Softmax, 2017). Each of `units` choices among `in`
- * columns has a row of logits; in training it is a mixture of all columns, which falls upon one of them as the
- * temperature falls.
+/* Choices that can be learned: the concrete distribution (Maddison, Mnih, Teh: The Concrete Distribution,
+ * 2017; Jang, Gu, Poole: Categorical Reparameterization with Gumbel-Softmax, 2017). Each of `units`
+ * choices among `in` columns has a row of logits; in training it is a mixture of all columns, which falls
+ * upon one of them as the temperature falls.
  *
  *     m[i][j] = softmax over j of (logits[i][j] + g[i][j]) / T,    g = -log(-log u)
  *     y[i]    = sum over j of m[i][j] x[j]
  *
- * Draws: choice i has ceil(in/64) strips of 64; the strip's 16 blocks of the row's stream follow those of the
- * strip before, and draw t of it is word t/16 of block t%16. u lies in the middle of one of 2^23 equal steps of
- * (0, 1), the same number in both precisions. The loops keep one order and use no fused multiply-add, so that
- * every processor gives the same bits.
+ * Draws: choice i has ceil(in/64) strips of 64; the strip's 16 blocks of the row's stream follow those of
+ * the strip before, and draw t of it is word t/16 of block t%16. u lies in the middle of one of 2^23 equal
+ * steps of (0, 1), the same number in both precisions. The loops keep one order and use no fused
+ * multiply-add, so that every processor gives the same bits.
  *
  * Functions come in pairs, for float and for double; `void *` stands for reals of that precision.
  */

@@ -1,5 +1,11 @@
 /* The plain kernels in double: for gradient checks. */
 #define real double
+/* Of a vector of its reals: for kernels_planes.h. */
+#define EVEN_PLACES  0, 2
+#define ODD_PLACES   1, 3
+#define LOWER_PLACES 0, 2
+#define UPPER_PLACES 1, 3
+
 #include "math/kernels_plain.h"
 #include "math/kernels_body.h"
 #include "math/kernels_planes.h"

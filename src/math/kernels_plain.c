@@ -1,5 +1,11 @@
 /* The plain kernels in float. */
 #define real float
+/* Of a vector of its reals: for kernels_planes.h. */
+#define EVEN_PLACES  0, 2, 4, 6
+#define ODD_PLACES   1, 3, 5, 7
+#define LOWER_PLACES 0, 4, 1, 5
+#define UPPER_PLACES 2, 6, 3, 7
+
 #include "math/kernels_plain.h"
 #include "math/kernels_body.h"
 #include "math/kernels_planes.h"

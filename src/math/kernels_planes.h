@@ -1,6 +1,7 @@
 /* The kernels over planes (math/planes.h): what is the same in every table. The includer has included
  * kernels_body.h, and kernels_plain.h or kernels_vector.h, which say `lanes`, a vector of LANES reals,
- * LANES_SCALED(a, b, c) = a*b + c with the real a in every lane, and LANES_FUSED(a, b, c) of three vectors. */
+ * LANES_SCALED(a, b, c) = a*b + c with the real a in every lane, and LANES_FUSED(a, b, c) of three vectors; and
+ * EVEN_PLACES, ODD_PLACES, LOWER_PLACES and UPPER_PLACES, the places in two vectors that shuffles take. */
 #include "math/planes.h"
 
 typedef real loose_lanes __attribute__((vector_size(LANES * sizeof(real)), aligned(sizeof(real)), may_alias));
@@ -174,17 +175,28 @@ static void correlation_sums(const cn_correlation_sums *s)
 
 /* ---- Planes and their values --------------------------------------------------------------------------- */
 
-/* A row of at least LANES values ends in a vector that may overlap the one before. */
-CN_INLINE void place_row(size_t columns, const real *from, real add, real *to)
+/* Rows that are `vectors` long, the last of them overlapping the one before where the row ends within it. */
+CN_INLINE void place_vectors(size_t vectors, size_t columns, size_t rows, const real *from, size_t from_row,
+                             real add, real *to, size_t to_row)
 {
-    if (columns >= LANES) {
-        for (size_t j = 0; j < columns - LANES; j += LANES)
-            store_lanes(to + j, load_lanes(from + j) + add);
-        store_lanes(to + columns - LANES, load_lanes(from + columns - LANES) + add);
-    } else {
-        for (size_t j = 0; j < columns; j++)
-            to[j] = from[j] + add;
+    const size_t end = columns - LANES;
+    for (size_t i = 0; i < rows; i++, from += from_row, to += to_row) {
+        UNROLLED
+        for (size_t v = 0; v + 1 < vectors; v++)
+            store_lanes(to + v * LANES, load_lanes(from + v * LANES) + add);
+        store_lanes(to + end, load_lanes(from + end) + add);
     }
+}
+
+static void place_rows(const cn_placement *p, const real *from, real add, real *to)
+{
+    const size_t columns = p->columns, vectors = (columns + LANES - 1) / LANES;
+    if (vectors == 2)
+        place_vectors(2, columns, p->rows, from, p->from_row, add, to, p->to_row);
+    else if (vectors == 4)
+        place_vectors(4, columns, p->rows, from, p->from_row, add, to, p->to_row);
+    else
+        place_vectors(vectors, columns, p->rows, from, p->from_row, add, to, p->to_row);
 }
 
 static void place(const cn_placement *placement)
@@ -193,14 +205,13 @@ static void place(const cn_placement *placement)
     const real add = p.add ? *(const real *)p.add : 0;
     const real *from = p.from;
     real *to = p.to;
-    for (size_t i = 0; i < p.rows; i++, from += p.from_row, to += p.to_row) {
-        if (p.from_column == 1 && p.to_column == 1) {
-            place_row(p.columns, from, add, to);
-            continue;
-        }
+    if (p.from_column == 1 && p.to_column == 1 && p.columns >= LANES) {
+        place_rows(&p, from, add, to);
+        return;
+    }
+    for (size_t i = 0; i < p.rows; i++, from += p.from_row, to += p.to_row)
         for (size_t j = 0; j < p.columns; j++)
             to[j * p.to_column] = from[j * p.from_column] + add;
-    }
 }
 
 /* sums[c] = sum over a plane's `size` values: value i to sum i%16, these in a tree of halves. */
@@ -229,43 +240,99 @@ CN_INLINE void window_of(size_t place, size_t size, size_t before, size_t extent
     *to = smaller(start + size - before, extent);
 }
 
-/* Whether every window is whole and 2 x 2: then the loops below are straight ones over a row of windows. */
+/* Whether every window is whole and 2 x 2, and a row of them a vector long: then it goes by vectors. */
 static bool whole_pairs(const cn_pooling *p)
 {
-    return p->size == 2 && p->height == 2 * p->small_height && p->width == 2 * p->small_width;
+    return p->size == 2 && p->height == 2 * p->small_height && p->width == 2 * p->small_width &&
+           p->small_width >= LANES;
 }
 
-/* Rows of pairs go in strips of PAIRS, the last one overlapping the one before: a loop of known length becomes
- * vector code without an end of its own. Narrower rows go cell by cell. */
-enum { PAIRS = 8 };
+/* Two vectors' even and odd places, and two such made one row again; where(mask, a, b) is a where mask is set,
+ * else b. */
+typedef __typeof__((lanes){0} > (lanes){0}) masks;
 
-#define IN_STRIPS(columns, count, j)                                                                         \
-    for (size_t count = (columns) < PAIRS ? 1 : PAIRS, j = 0;                                                \
-         j<(columns); j = j + 2 * count>(columns) && j + count < (columns) ? (columns)-count : j + count)
+#define SHUFFLED(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
 
-CN_INLINE void max_pairs(size_t count, const real *upper, const real *lower, real *y, real *which)
+CN_INLINE lanes evens(lanes a, lanes b)
 {
-    CN_INDEPENDENT
-    for (size_t j = 0; j < count; j++) {
-        const real a = upper[2 * j], b = upper[2 * j + 1], c = lower[2 * j], d = lower[2 * j + 1];
-        const real ab = b > a ? b : a, cd = d > c ? d : c;
-        const real in_ab = b > a ? 1 : 0, in_cd = d > c ? 3 : 2;
-        y[j] = cd > ab ? cd : ab;
-        if (which)
-            which[j] = cd > ab ? in_cd : in_ab;
-    }
+    return SHUFFLED(a, b, EVEN_PLACES);
+}
+
+CN_INLINE lanes odds(lanes a, lanes b)
+{
+    return SHUFFLED(a, b, ODD_PLACES);
+}
+
+CN_INLINE void store_pairs(real *to, lanes even, lanes odd)
+{
+    store_lanes(to, SHUFFLED(even, odd, LOWER_PLACES));
+    store_lanes(to + LANES, SHUFFLED(even, odd, UPPER_PLACES));
+}
+
+CN_INLINE lanes where(masks mask, lanes a, lanes b)
+{
+    return (lanes)((mask & (masks)a) | (~mask & (masks)b));
+}
+
+/* Vectors over a row of `columns` >= LANES, the last overlapping the one before where the row ends within it. */
+#define OVER_ROW(columns, j)                                                                                 \
+    for (size_t j = 0; j < (columns);                                                                        \
+         j = j + LANES < (columns) && j + 2 * LANES > (columns) ? (columns)-LANES : j + LANES)
+
+CN_INLINE void max_pairs(const real *upper, const real *lower, real *y, real *which)
+{
+    const lanes zero = {0}, one = zero + 1, two = zero + 2, three = zero + 3;
+    const lanes upper0 = load_lanes(upper), upper1 = load_lanes(upper + LANES);
+    const lanes lower0 = load_lanes(lower), lower1 = load_lanes(lower + LANES);
+    const lanes a = evens(upper0, upper1), b = odds(upper0, upper1);
+    const lanes c = evens(lower0, lower1), d = odds(lower0, lower1);
+    const masks second = b > a, fourth = d > c;
+    const lanes ab = where(second, b, a), cd = where(fourth, d, c);
+    const masks below = cd > ab;
+    store_lanes(y, where(below, cd, ab));
+    if (which)
+        store_lanes(which, where(below, where(fourth, three, two), where(second, one, zero)));
 }
 
 static void max_row(size_t columns, const real *upper, const real *lower, real *y, real *which)
 {
-    IN_STRIPS(columns, count, j)
+    if (which)
+        OVER_ROW(columns, j)
+    max_pairs(upper + 2 * j, lower + 2 * j, y + j, which + j);
+    else OVER_ROW(columns, j) max_pairs(upper + 2 * j, lower + 2 * j, y + j, NULL);
+}
+
+static void spread_row(size_t columns, const real *dy, const real *which, real *upper, real *lower)
+{
+    const lanes zero = {0};
+    OVER_ROW(columns, j)
     {
-        if (count == PAIRS && which)
-            max_pairs(PAIRS, upper + 2 * j, lower + 2 * j, y + j, which + j);
-        else if (count == PAIRS)
-            max_pairs(PAIRS, upper + 2 * j, lower + 2 * j, y + j, NULL);
-        else
-            max_pairs(1, upper + 2 * j, lower + 2 * j, y + j, which ? which + j : NULL);
+        const lanes slope = load_lanes(dy + j), place = load_lanes(which + j);
+        store_pairs(upper + 2 * j, where(place == zero, slope, zero), where(place == zero + 1, slope, zero));
+        store_pairs(lower + 2 * j, where(place == zero + 2, slope, zero),
+                    where(place == zero + 3, slope, zero));
+    }
+}
+
+static void repeat_row(size_t columns, const real *x, real factor, real *upper, real *lower)
+{
+    OVER_ROW(columns, j)
+    {
+        const lanes value = load_lanes(x + j) * factor;
+        store_pairs(upper + 2 * j, value, value);
+        store_pairs(lower + 2 * j, value, value);
+    }
+}
+
+static void sum_row(size_t columns, const real *upper, const real *lower, real factor, real *y)
+{
+    OVER_ROW(columns, j)
+    {
+        const lanes upper0 = load_lanes(upper + 2 * j), upper1 = load_lanes(upper + 2 * j + LANES);
+        const lanes lower0 = load_lanes(lower + 2 * j), lower1 = load_lanes(lower + 2 * j + LANES);
+        store_lanes(y + j, ((evens(upper0, upper1) + odds(upper0, upper1)) +
+                            (evens(lower0, lower1) + odds(lower0, lower1))) *
+                               factor);
     }
 }
 
@@ -301,28 +368,6 @@ static void pool_max(const cn_pooling *p, const void *x, void *y, void *which)
         }
 }
 
-CN_INLINE void spread_pairs(size_t count, const real *dy, const real *which, real *upper, real *lower)
-{
-    CN_INDEPENDENT
-    for (size_t j = 0; j < count; j++) {
-        upper[2 * j] = which[j] == 0 ? dy[j] : 0;
-        upper[2 * j + 1] = which[j] == 1 ? dy[j] : 0;
-        lower[2 * j] = which[j] == 2 ? dy[j] : 0;
-        lower[2 * j + 1] = which[j] == 3 ? dy[j] : 0;
-    }
-}
-
-static void spread_row(size_t columns, const real *dy, const real *which, real *upper, real *lower)
-{
-    IN_STRIPS(columns, count, j)
-    {
-        if (count == PAIRS)
-            spread_pairs(PAIRS, dy + j, which + j, upper + 2 * j, lower + 2 * j);
-        else
-            spread_pairs(1, dy + j, which + j, upper + 2 * j, lower + 2 * j);
-    }
-}
-
 /* dx = dy where the largest was, else 0. */
 static void pool_max_backward(const cn_pooling *p, const void *dy, const void *which, void *dx)
 {
@@ -347,13 +392,6 @@ static void pool_max_backward(const cn_pooling *p, const void *dy, const void *w
     }
 }
 
-static void add_pairs(size_t columns, const real *upper, const real *lower, real factor, real *y)
-{
-    CN_INDEPENDENT
-    for (size_t j = 0; j < columns; j++)
-        y[j] = ((upper[2 * j] + upper[2 * j + 1]) + (lower[2 * j] + lower[2 * j + 1])) * factor;
-}
-
 /* y = the sum of each window, or the mean of what lies inside. */
 static void pool_sum(const cn_pooling *p, bool mean, const void *x, void *y)
 {
@@ -364,7 +402,7 @@ static void pool_sum(const cn_pooling *p, bool mean, const void *x, void *y)
         for (size_t i = 0; i < p->small_height; i++, sums += p->small_width) {
             if (pairs) {
                 const real *upper = plane + 2 * i * p->width;
-                add_pairs(p->small_width, upper, upper + p->width, mean ? (real)0.25 : 1, sums);
+                sum_row(p->small_width, upper, upper + p->width, mean ? (real)0.25 : 1, sums);
                 continue;
             }
             size_t top, bottom, left, right;
@@ -380,16 +418,6 @@ static void pool_sum(const cn_pooling *p, bool mean, const void *x, void *y)
         }
 }
 
-static void repeat_pairs(size_t columns, const real *x, real factor, real *upper, real *lower)
-{
-    CN_INDEPENDENT
-    for (size_t j = 0; j < columns; j++) {
-        const real value = x[j] * factor;
-        upper[2 * j] = upper[2 * j + 1] = value;
-        lower[2 * j] = lower[2 * j + 1] = value;
-    }
-}
-
 /* y = each small cell all over its window; with `mean` divided by the number of cells inside. */
 static void pool_repeat(const cn_pooling *p, bool mean, const void *x, void *y)
 {
@@ -400,7 +428,7 @@ static void pool_repeat(const cn_pooling *p, bool mean, const void *x, void *y)
         for (size_t i = 0; i < p->small_height; i++, cells += p->small_width) {
             if (pairs) {
                 real *upper = plane + 2 * i * p->width;
-                repeat_pairs(p->small_width, cells, mean ? (real)0.25 : 1, upper, upper + p->width);
+                repeat_row(p->small_width, cells, mean ? (real)0.25 : 1, upper, upper + p->width);
                 continue;
             }
             size_t top, bottom, left, right;

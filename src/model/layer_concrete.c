@@ -1,7 +1,8 @@
-/* Learns which N columns of a row say most about all of them (Balin, Abid, Zou: Concrete Autoencoders, ICML 2019).
- * In training each value of the code is a mixture of all columns, drawn anew for every row and epoch; the
- * temperature falls from `start` in the first epoch to `end` in the last, and the mixtures fall upon single columns.
- * Outside of training it picks the column of the largest logit, as it is. math/concrete.h has the equations. */
+/* Learns which N columns of a row say most about all of them (Balin, Abid, Zou: Concrete Autoencoders,
+ * ICML 2019). In training each value of the code is a mixture of all columns, drawn anew for every row and
+ * epoch; the temperature falls from `start` in the first epoch to `end` in the last, and the mixtures fall
+ * upon single columns. Outside of training it picks the column of the largest logit, as it is.
+ * math/concrete.h has the equations. */
 #include <math.h>
 #include <string.h>
 

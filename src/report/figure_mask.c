@@ -1,5 +1,5 @@
-/* mask: the columns that a first layer `concrete` chose, as pixels over the rows' mean, or as a strip with their
- * names. */
+/* mask: the columns that a first layer `concrete` chose, as pixels over the rows' mean, or as a strip with
+ * their names. */
 #include <math.h>
 #include <stdio.h>
 

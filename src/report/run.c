@@ -428,8 +428,8 @@ static void say_stage(const struct run *run)
     note(run, "pretrain %s: %s, decoder %s", name, encoder, decoder);
 }
 
-/* A stage to its end, its weights into the whole, and what comes next made ready: a run killed after this does not
- * come back to the stage. */
+/* A stage to its end, its weights into the whole, and what comes next made ready: a run killed after this
+ * does not come back to the stage. */
 static cinch_status train_stage(struct run *run, cinch_error *error)
 {
     say_stage(run);
@@ -516,7 +516,8 @@ static cinch_status warn_of_dead_codes(const struct run *run, const cinch_model 
     return status;
 }
 
-/* Says how many of the choices of a first layer that chooses columns have fallen on one that another has too. */
+/* Says how many of the choices of a first layer that chooses columns have fallen on one that another has
+ * too. */
 static cinch_status report_duplicates(const struct run *run, const cinch_model *model, cinch_error *error)
 {
     size_t count = cinch_model_nchosen(model), distinct = 0;

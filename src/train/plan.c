@@ -278,7 +278,7 @@ static size_t chunk_of(const cn_plan *plan)
     size_t reals = plan->stride;
     for (const cn_node *node = plan->nodes; node < plan->nodes + model->nnode; node++)
         if (!node->idle)
-            reals += 2 * cn_stride(cn_shape_size(node->output)) +
+            reals += 2 * cn_stride(cn_shape_size(node->pool > 1 ? node[1].output : node->output)) +
                      (node->layer->kept ? cn_stride(node->layer->kept(node)) : 0);
     size_t rows = MOST_REALS / reals;
     rows = rows < 1 ? 1 : rows < MOST_ROWS ? rows : MOST_ROWS;
