@@ -86,7 +86,9 @@ const cn_command cn_command_score = {
                 "cinch score run new.csv -o scores.npy\n",
     .description = "Writes each row's loss without penalties, one a line, on standard output or to OUT, and "
                    "the mean on\n"
-                   "standard error. A row that the model reconstructs badly is an unusual one.\n"
+                   "standard error. A row that the model reconstructs badly is an unusual one. Of a "
+                   "variational model with\n"
+                   "loss bce it is the negative evidence lower bound in nats, of one code that is drawn.\n"
                    "MODEL is a model file or a run folder.",
     .flags = flags,
     .least_words = 2,

@@ -195,15 +195,16 @@ const cn_command cn_command_train = {
     .examples = "cinch train --train flowers.csv --encoder \"dense 2 tanh\" -o run\n"
                 "cinch train recipes/mnist-dense.ini --epochs 10 -o digits\n"
                 "cinch train --resume digits --epochs 20\n",
-    .description = "Trains as RECIPE and the flags say and leaves model.safetensors, checkpoint.safetensors, "
-                   "history.csv,\n"
-                   "recipe.ini and result.json in DIR. Ctrl-C stops with a checkpoint, from which --resume "
-                   "goes on to the\n"
-                   "same bits.\n"
-                   "With --pretrain greedy each encoder layer with weights is trained first, by itself and its\n"
-                   "mirror (mse), on the codes that the layers before it give by then, noise and dropout off;\n"
-                   "layers without weights go with the one after them. The decoder's layer starts from the\n"
-                   "mirror. Each stage leaves history-encoder.I.csv.",
+    .description =
+        "Trains as RECIPE and the flags say and leaves model.safetensors, checkpoint.safetensors, "
+        "history.csv,\n"
+        "recipe.ini and result.json in DIR. Ctrl-C stops with a checkpoint, from which --resume "
+        "goes on to the\n"
+        "same bits.\n"
+        "With --pretrain greedy each encoder layer with weights is trained first, by itself and its\n"
+        "mirror (mse), on the codes that the layers before it give by then, noise and dropout off;\n"
+        "layers without weights go with the one after them. The decoder's layer starts from the\n"
+        "mirror. Each stage leaves history-encoder.I.csv.",
     .flags = flags,
     .most_words = 1,
     .takes_keys = true,

@@ -6,9 +6,10 @@
 
 #define real float
 typedef __m256 vector;
-#define VECTOR_REALS          8
-#define VECTOR_FUSED(a, b, c) _mm256_fmadd_ps(_mm256_set1_ps(a), b, c)
-#define LANES_FUSED(a, b, c)  _mm256_fmadd_ps(a, b, c)
+#define VECTOR_REALS            8
+#define VECTOR_FUSED(a, b, c)   _mm256_fmadd_ps(_mm256_set1_ps(a), b, c)
+#define LANES_FUSED(a, b, c)    _mm256_fmadd_ps(a, b, c)
+#define LANES_WHERE(mask, a, b) _mm256_blendv_ps(b, a, mask)
 enum { TILE_ROWS = 6 };
 /* Of a vector of its reals: for kernels_planes.h. */
 #define EVEN_PLACES    0, 2, 4, 6, 8, 10, 12, 14

@@ -18,19 +18,32 @@ CN_INLINE void store_lanes(real *to, lanes values)
 
 /* ---- Correlations -------------------------------------------------------------------------------------- */
 
+/* One row of a window: `columns` is a constant where it is 2 or 3, so that its loop vanishes. */
+CN_INLINE void correlate_row(size_t planes, size_t vectors, size_t columns, const cn_correlation *c,
+                             const real *x, const real *weight, lanes sums[4][8])
+{
+    for (size_t j = 0; j < columns; j++, x += c->x_column, weight += c->weight_column) {
+        UNROLLED
+        for (size_t o = 0; o < planes; o++) {
+            UNROLLED
+            for (size_t v = 0; v < vectors; v++)
+                sums[o][v] = LANES_SCALED(weight[o * c->weight_out], load_lanes(x + v * LANES), sums[o][v]);
+        }
+    }
+}
+
 /* The sums of `planes` by `vectors` stay in registers: each vector of x serves all planes, each weight all
- * vectors. Of `ntile` such tiles from position p on. The struct is copied, since a store of vectors might else
+ * vectors. Of `ntile` such tiles from position p on. The struct is a copy, since a store of vectors might else
  * change it. */
 CN_INLINE void correlate_tile(size_t planes, size_t vectors, const cn_correlation *of, size_t plane, size_t p,
                               size_t ntile)
 {
-    enum { MOST_PLANES = 4, MOST_VECTORS = 8 };
     const cn_correlation c = *of;
     const real *x_first = (const real *)c.x + p;
     const real *const weights = (const real *)c.weight + plane * c.weight_out;
     real *y = (real *)c.y + plane * c.y_plane + p;
     for (; ntile > 0; ntile--, x_first += vectors * LANES, y += vectors * LANES) {
-        lanes sums[MOST_PLANES][MOST_VECTORS];
+        lanes sums[4][8];
         UNROLLED
         for (size_t o = 0; o < planes; o++) {
             UNROLLED
@@ -38,21 +51,21 @@ CN_INLINE void correlate_tile(size_t planes, size_t vectors, const cn_correlatio
                 sums[o][v] = c.accumulate ? load_lanes(y + o * c.y_plane + v * LANES) : (lanes){0};
         }
         const real *x_plane = x_first, *weight_plane = weights;
-        for (size_t in = 0; in < c.in; in++, x_plane += c.x_plane, weight_plane += c.weight_in) {
-            const real *x_row = x_plane, *weight_row = weight_plane;
-            for (size_t i = 0; i < c.rows; i++, x_row += c.x_row, weight_row += c.weight_row) {
-                const real *x = x_row, *weight = weight_row;
-                for (size_t j = 0; j < c.columns; j++, x += c.x_column, weight += c.weight_column) {
-                    UNROLLED
-                    for (size_t o = 0; o < planes; o++) {
-                        UNROLLED
-                        for (size_t v = 0; v < vectors; v++)
-                            sums[o][v] =
-                                LANES_SCALED(weight[o * c.weight_out], load_lanes(x + v * LANES), sums[o][v]);
-                    }
+        for (size_t in = 0; in < c.in; in++, x_plane += c.x_plane, weight_plane += c.weight_in)
+            for (size_t phase = 0; phase < c.phases * c.phases; phase++) {
+                const real *x = x_plane + phase * c.x_phase;
+                const real *weight = weight_plane;
+                if (c.phases > 1)
+                    weight += phase / c.phases * c.weight_phase + phase % c.phases;
+                for (size_t i = 0; i < c.rows; i++, x += c.x_row, weight += c.weight_row) {
+                    if (c.columns == 3)
+                        correlate_row(planes, vectors, 3, &c, x, weight, sums);
+                    else if (c.columns == 2)
+                        correlate_row(planes, vectors, 2, &c, x, weight, sums);
+                    else
+                        correlate_row(planes, vectors, c.columns, &c, x, weight, sums);
                 }
             }
-        }
         UNROLLED
         for (size_t o = 0; o < planes; o++) {
             UNROLLED
@@ -271,7 +284,11 @@ CN_INLINE void store_pairs(real *to, lanes even, lanes odd)
 
 CN_INLINE lanes where(masks mask, lanes a, lanes b)
 {
+#ifdef LANES_WHERE
+    return LANES_WHERE((lanes)mask, a, b);
+#else
     return (lanes)((mask & (masks)a) | (~mask & (masks)b));
+#endif
 }
 
 /* Vectors over a row of `columns` >= LANES, the last overlapping the one before where the row ends within it. */
@@ -279,7 +296,7 @@ CN_INLINE lanes where(masks mask, lanes a, lanes b)
     for (size_t j = 0; j < (columns);                                                                        \
          j = j + LANES < (columns) && j + 2 * LANES > (columns) ? (columns)-LANES : j + LANES)
 
-CN_INLINE void max_pairs(const real *upper, const real *lower, real *y, real *which)
+CN_INLINE void max_pairs(const real *upper, const real *lower, real bias, real *y, real *which)
 {
     const lanes zero = {0}, one = zero + 1, two = zero + 2, three = zero + 3;
     const lanes upper0 = load_lanes(upper), upper1 = load_lanes(upper + LANES);
@@ -289,17 +306,17 @@ CN_INLINE void max_pairs(const real *upper, const real *lower, real *y, real *wh
     const masks second = b > a, fourth = d > c;
     const lanes ab = where(second, b, a), cd = where(fourth, d, c);
     const masks below = cd > ab;
-    store_lanes(y, where(below, cd, ab));
+    store_lanes(y, where(below, cd, ab) + bias);
     if (which)
         store_lanes(which, where(below, where(fourth, three, two), where(second, one, zero)));
 }
 
-static void max_row(size_t columns, const real *upper, const real *lower, real *y, real *which)
+static void max_row(size_t columns, const real *upper, const real *lower, real bias, real *y, real *which)
 {
     if (which)
         OVER_ROW(columns, j)
-    max_pairs(upper + 2 * j, lower + 2 * j, y + j, which + j);
-    else OVER_ROW(columns, j) max_pairs(upper + 2 * j, lower + 2 * j, y + j, NULL);
+    max_pairs(upper + 2 * j, lower + 2 * j, bias, y + j, which + j);
+    else OVER_ROW(columns, j) max_pairs(upper + 2 * j, lower + 2 * j, bias, y + j, NULL);
 }
 
 static void spread_row(size_t columns, const real *dy, const real *which, real *upper, real *lower)
@@ -343,27 +360,30 @@ static void pool_max(const cn_pooling *p, const void *x, void *y, void *which)
     const real *plane = x;
     real *best = y;
     const bool pairs = whole_pairs(p);
-    for (size_t c = 0; c < p->planes; c++, plane += p->height * p->width)
+    for (size_t c = 0; c < p->planes; c++, plane += p->large_plane)
         for (size_t i = 0; i < p->small_height; i++, best += p->small_width) {
+            const real bias = p->bias ? ((const real *)p->bias)[c] : 0;
             real *place = which ? (real *)which + (best - (real *)y) : NULL;
             if (pairs) {
-                const real *upper = plane + 2 * i * p->width;
-                max_row(p->small_width, upper, upper + p->width, best, place);
+                const real *upper = plane + 2 * i * p->large_row;
+                max_row(p->small_width, upper, upper + p->large_row, bias, best, place);
                 continue;
             }
             size_t top, bottom, left, right;
             window_of(i, p->size, p->top, p->height, &top, &bottom);
             for (size_t j = 0; j < p->small_width; j++) {
                 window_of(j, p->size, p->left, p->width, &left, &right);
-                size_t at = top * p->width + left;
+                size_t row = top, column = left;
                 for (size_t h = top; h < bottom; h++)
                     for (size_t w = left; w < right; w++)
-                        if (plane[h * p->width + w] > plane[at])
-                            at = h * p->width + w;
-                best[j] = plane[at];
+                        if (plane[h * p->large_row + w] > plane[row * p->large_row + column]) {
+                            row = h;
+                            column = w;
+                        }
+                best[j] = plane[row * p->large_row + column] + bias;
                 if (place)
-                    place[j] = (real)((at / p->width + p->top - i * p->size) * p->size +
-                                      (at % p->width + p->left - j * p->size));
+                    place[j] =
+                        (real)((row + p->top - i * p->size) * p->size + column + p->left - j * p->size);
             }
         }
 }
@@ -374,19 +394,19 @@ static void pool_max_backward(const cn_pooling *p, const void *dy, const void *w
     const real *slope = dy, *place = which;
     real *plane = dx;
     const bool pairs = whole_pairs(p);
-    for (size_t c = 0; c < p->planes; c++, plane += p->height * p->width) {
-        if (!pairs)
-            memset(plane, 0, p->height * p->width * sizeof(real));
+    for (size_t c = 0; c < p->planes; c++, plane += p->large_plane) {
+        for (size_t h = 0; !pairs && h < p->height; h++)
+            memset(plane + h * p->large_row, 0, p->width * sizeof(real));
         for (size_t i = 0; i < p->small_height; i++, slope += p->small_width, place += p->small_width) {
             if (pairs) {
-                real *upper = plane + 2 * i * p->width;
-                spread_row(p->small_width, slope, place, upper, upper + p->width);
+                real *upper = plane + 2 * i * p->large_row;
+                spread_row(p->small_width, slope, place, upper, upper + p->large_row);
                 continue;
             }
             for (size_t j = 0; j < p->small_width; j++) {
                 const size_t k = (size_t)place[j];
-                plane[(i * p->size + k / p->size - p->top) * p->width + j * p->size + k % p->size - p->left] =
-                    slope[j];
+                plane[(i * p->size + k / p->size - p->top) * p->large_row + j * p->size + k % p->size -
+                      p->left] = slope[j];
             }
         }
     }
@@ -398,11 +418,11 @@ static void pool_sum(const cn_pooling *p, bool mean, const void *x, void *y)
     const real *plane = x;
     real *sums = y;
     const bool pairs = whole_pairs(p);
-    for (size_t c = 0; c < p->planes; c++, plane += p->height * p->width)
+    for (size_t c = 0; c < p->planes; c++, plane += p->large_plane)
         for (size_t i = 0; i < p->small_height; i++, sums += p->small_width) {
             if (pairs) {
-                const real *upper = plane + 2 * i * p->width;
-                sum_row(p->small_width, upper, upper + p->width, mean ? (real)0.25 : 1, sums);
+                const real *upper = plane + 2 * i * p->large_row;
+                sum_row(p->small_width, upper, upper + p->large_row, mean ? (real)0.25 : 1, sums);
                 continue;
             }
             size_t top, bottom, left, right;
@@ -412,7 +432,7 @@ static void pool_sum(const cn_pooling *p, bool mean, const void *x, void *y)
                 real sum = 0;
                 for (size_t h = top; h < bottom; h++)
                     for (size_t w = left; w < right; w++)
-                        sum += plane[h * p->width + w];
+                        sum += plane[h * p->large_row + w];
                 sums[j] = mean ? sum / (real)((bottom - top) * (right - left)) : sum;
             }
         }
@@ -424,11 +444,11 @@ static void pool_repeat(const cn_pooling *p, bool mean, const void *x, void *y)
     const real *cells = x;
     real *plane = y;
     const bool pairs = whole_pairs(p);
-    for (size_t c = 0; c < p->planes; c++, plane += p->height * p->width)
+    for (size_t c = 0; c < p->planes; c++, plane += p->large_plane)
         for (size_t i = 0; i < p->small_height; i++, cells += p->small_width) {
             if (pairs) {
-                real *upper = plane + 2 * i * p->width;
-                repeat_row(p->small_width, cells, mean ? (real)0.25 : 1, upper, upper + p->width);
+                real *upper = plane + 2 * i * p->large_row;
+                repeat_row(p->small_width, cells, mean ? (real)0.25 : 1, upper, upper + p->large_row);
                 continue;
             }
             size_t top, bottom, left, right;
@@ -438,7 +458,7 @@ static void pool_repeat(const cn_pooling *p, bool mean, const void *x, void *y)
                 const real value = mean ? cells[j] / (real)((bottom - top) * (right - left)) : cells[j];
                 for (size_t h = top; h < bottom; h++)
                     for (size_t w = left; w < right; w++)
-                        plane[h * p->width + w] = value;
+                        plane[h * p->large_row + w] = value;
             }
         }
 }

@@ -12,17 +12,17 @@
 #include <stddef.h>
 
 /* Over `count` positions p of each of `out` planes:
- *     y[o][p] (+)= sum over c < in, i < rows, j < columns of
- *                  weight[o weight_out + c weight_in + i weight_row + j weight_column]
- *                  x[c x_plane + i x_row + j x_column + p]
- * added in the order c, i, j. y is written, and x read, up to count rounded up to CN_PANEL. */
+ *     y[o][p] (+)= sum over c < in, q < phases, r < phases, i < rows, j < columns of
+ *                  weight[o weight_out + c weight_in + q weight_phase + r + i weight_row + j weight_column]
+ *                  x[c x_plane + (q phases + r) x_phase + i x_row + j x_column + p]
+ * added in this order. y is written, and x read, up to count rounded up to CN_PANEL. */
 typedef struct cn_correlation {
-    size_t out, in, count, rows, columns;
+    size_t out, in, count, phases, rows, columns;
     const void *x;
-    size_t x_plane;
+    size_t x_plane, x_phase;
     ptrdiff_t x_row, x_column;
     const void *weight;
-    size_t weight_out, weight_in, weight_row, weight_column;
+    size_t weight_out, weight_in, weight_phase, weight_row, weight_column;
     bool accumulate;
     void *y;
     size_t y_plane;
@@ -57,13 +57,15 @@ typedef struct cn_pooling {
     size_t planes, size, top, left;
     size_t height, width;             /* of a large plane */
     size_t small_height, small_width; /* of a small one */
+    size_t large_row, large_plane;    /* where a large plane's next row begins, and the next plane */
+    const void *bias;                 /* of pool_max: a real a plane, added to its largest; NULL: 0 */
 } cn_pooling;
 
 /* In the table of kernels:
  *     correlate, correlation_sums, place      as above
  *     plane_sums          sums[c] = sum over plane c's `size` values
  *     pool_max            y = each window's largest, which (NULL: not wanted) = its place: the first one of equals
- *     pool_max_backward   dx = dy where the largest was, else 0
+ *     pool_max_backward   dx = dy where the largest was, else 0 within height and width
  *     pool_sum            y = each window's sum, or the mean of what lies inside
  *     pool_repeat         y = each small cell all over its window; `mean`: divided by the cells inside */
 

@@ -193,36 +193,59 @@ static size_t kernel_size(const cn_convolution *c)
     return c->kernel_height * c->kernel_width;
 }
 
+/* Whether all remainders meet as many of the window's cells: then they go in one correlation. */
+static bool even(const cn_convolution *c)
+{
+    return c->kernel_height % c->stride == 0 && c->kernel_width % c->stride == 0;
+}
+
+/* Channels first, first + 1, ... of the smaller image, pitched, into scratch. */
+static void correlate_down(const cn_convolution *c, const cn_kernels *kernels, const void *weight,
+                           const void *large, size_t first, size_t count, void *scratch)
+{
+    cn_correlation correlation = {.out = count,
+                                  .in = c->channels,
+                                  .count = small_positions(c),
+                                  .phases = c->stride,
+                                  .rows = c->kernel_height / c->stride,
+                                  .columns = c->kernel_width / c->stride,
+                                  .x = large,
+                                  .x_plane = square(c->stride) * large_plane(c),
+                                  .x_phase = large_plane(c),
+                                  .x_row = (ptrdiff_t)pitch(c),
+                                  .x_column = 1,
+                                  .weight = at(kernels, weight, first * c->channels * kernel_size(c)),
+                                  .weight_out = c->channels * kernel_size(c),
+                                  .weight_in = kernel_size(c),
+                                  .weight_phase = c->kernel_width,
+                                  .weight_row = c->stride * c->kernel_width,
+                                  .weight_column = c->stride,
+                                  .y = scratch,
+                                  .y_plane = down_plane(c)};
+    if (even(c)) {
+        kernels->correlate(&correlation);
+        return;
+    }
+    const void *weights = correlation.weight;
+    correlation.phases = 1;
+    for (size_t plane = 0; plane < square(c->stride); plane++) {
+        size_t row = plane / c->stride, column = plane % c->stride;
+        correlation.rows = cells(c->kernel_height, row, c->stride);
+        correlation.columns = cells(c->kernel_width, column, c->stride);
+        correlation.accumulate = plane > 0;
+        if (plane > 0 && (!correlation.rows || !correlation.columns))
+            continue;
+        correlation.x = at(kernels, large, plane * large_plane(c));
+        correlation.weight = at(kernels, weights, row * c->kernel_width + column);
+        kernels->correlate(&correlation);
+    }
+}
+
 void cn_convolution_down(const cn_convolution *c, const cn_kernels *kernels, const void *weight,
                          const void *bias, const void *large, size_t first, size_t count, void *scratch,
                          void *planes)
 {
-    for (size_t row = 0; row < c->stride; row++)
-        for (size_t column = 0; column < c->stride; column++) {
-            remainder r = remainder_of(c, row, column);
-            size_t plane = row * c->stride + column;
-            if (plane > 0 && (!r.kernel_rows || !r.kernel_columns))
-                continue;
-            kernels->correlate(&(cn_correlation){
-                .out = count,
-                .in = c->channels,
-                .count = small_positions(c),
-                .rows = r.kernel_rows,
-                .columns = r.kernel_columns,
-                .x = at(kernels, large, plane * large_plane(c)),
-                .x_plane = square(c->stride) * large_plane(c),
-                .x_row = (ptrdiff_t)pitch(c),
-                .x_column = 1,
-                .weight = at(kernels, weight,
-                             first * c->channels * kernel_size(c) + row * c->kernel_width + column),
-                .weight_out = c->channels * kernel_size(c),
-                .weight_in = kernel_size(c),
-                .weight_row = c->stride * c->kernel_width,
-                .weight_column = c->stride,
-                .accumulate = plane > 0,
-                .y = scratch,
-                .y_plane = down_plane(c)});
-        }
+    correlate_down(c, kernels, weight, large, first, count, scratch);
     for (size_t channel = 0; channel < count; channel++)
         kernels->place(
             &(cn_placement){.rows = c->small_height,
@@ -234,6 +257,31 @@ void cn_convolution_down(const cn_convolution *c, const cn_kernels *kernels, con
                             .to_row = c->small_width,
                             .to_column = 1,
                             .add = bias_of(kernels, bias, first + channel)});
+}
+
+void cn_convolution_down_pooled(const cn_convolution *c, const cn_kernels *kernels, const void *weight,
+                                const void *bias, const cn_pooling *pooling, const void *large, size_t first,
+                                size_t count, void *scratch, void *planes, void *which)
+{
+    cn_pooling pitched = *pooling;
+    pitched.planes = count;
+    pitched.large_row = pitch(c);
+    pitched.large_plane = down_plane(c);
+    pitched.bias = bias_of(kernels, bias, first);
+    correlate_down(c, kernels, weight, large, first, count, scratch);
+    kernels->pool_max(&pitched, scratch, planes, which);
+}
+
+void cn_convolution_spread_small_pooled(const cn_convolution *c, const cn_kernels *kernels,
+                                        const cn_pooling *pooling, size_t first, size_t count,
+                                        const void *planes, const void *which, void *spread)
+{
+    cn_pooling pitched = *pooling;
+    pitched.planes = count;
+    pitched.large_row = pitch(c);
+    pitched.large_plane = small_plane(c);
+    kernels->pool_max_backward(&pitched, planes, which,
+                               at_in(kernels, spread, first * small_plane(c) + small_start(c)));
 }
 
 /* What the remainder's planes, in scratch, give to the larger image. */
@@ -272,6 +320,7 @@ void cn_convolution_up(const cn_convolution *c, const cn_kernels *kernels, const
                 .out = count,
                 .in = c->small_channels,
                 .count = large_plane(c),
+                .phases = 1,
                 .rows = r.kernel_rows,
                 .columns = r.kernel_columns,
                 .x = at(kernels, small, small_start(c)),

@@ -51,6 +51,16 @@ void cn_convolution_up(const cn_convolution *convolution, const cn_kernels *kern
                        const void *bias, const void *small, size_t first, size_t count, void *scratch,
                        void *planes);
 
+/* `down` with only the largest of each of pooling's windows of the smaller image, and where in its window that
+ * was (which may be NULL); and slopes of these, spread where they belong. */
+void cn_convolution_down_pooled(const cn_convolution *convolution, const cn_kernels *kernels,
+                                const void *weight, const void *bias, const cn_pooling *pooling,
+                                const void *large, size_t first, size_t count, void *scratch, void *planes,
+                                void *which);
+void cn_convolution_spread_small_pooled(const cn_convolution *convolution, const cn_kernels *kernels,
+                                        const cn_pooling *pooling, size_t first, size_t count,
+                                        const void *planes, const void *which, void *spread);
+
 /* reals[0..count) (+)= the gradient of weights [first, first + count): over so many rows, each with both
  * images spread, one of the two holding slopes. */
 void cn_convolution_gradient(const cn_convolution *convolution, const cn_kernels *kernels, size_t rows,

@@ -34,13 +34,6 @@ static size_t input_plane(const cn_convolving *layer)
     return layer->up ? c->small_height * c->small_width : c->height * c->width;
 }
 
-/* A plane as it comes out of the convolution. */
-static size_t whole_plane(const cn_convolving *layer)
-{
-    const cn_convolution *c = &layer->convolution;
-    return layer->up ? c->height * c->width : c->small_height * c->small_width;
-}
-
 static cn_pooling pooling_of(const cn_convolving *layer, size_t planes)
 {
     const cn_convolution *c = &layer->convolution;
@@ -50,7 +43,7 @@ static cn_pooling pooling_of(const cn_convolving *layer, size_t planes)
     return cn_image_pooling(shape, layer->pool);
 }
 
-/* And as it comes out of the layer. */
+/* A plane as it comes out of the layer. */
 static size_t output_plane(const cn_convolving *layer)
 {
     cn_pooling pooling = pooling_of(layer, 1);
@@ -92,16 +85,10 @@ size_t cn_convolving_folded(const cn_convolving *layer)
     return layer->repeat > 1 ? cn_round_up(weights_of(&layer->convolution), CN_PANEL) : 0;
 }
 
-/* Of scratch: a folded weight or its gradient, some whole planes, what a correlation needs. */
-static size_t pooled_planes(const cn_convolving *layer)
-{
-    return layer->pool > 1 ? cn_round_up(PLANES * whole_plane(layer), CN_PANEL) : 0;
-}
-
+/* A folded weight or its gradient, and what a correlation needs. */
 size_t cn_convolving_scratch(const cn_convolving *layer)
 {
-    return cn_convolving_folded(layer) + pooled_planes(layer) +
-           cn_convolution_scratch(&layer->convolution, PLANES);
+    return cn_convolving_folded(layer) + cn_convolution_scratch(&layer->convolution, PLANES);
 }
 
 size_t cn_convolving_declare(const cn_convolving *layer, cn_declaration *declarations)
@@ -161,21 +148,19 @@ void cn_convolving_run(const cn_convolving *layer, const cn_kernels *kernels, co
 {
     const cn_convolution *c = &layer->convolution;
     const size_t channels = output_channels(layer), plane = output_plane(layer);
-    void *planes = at(kernels, scratch, cn_convolving_folded(layer));
-    void *sums = at(kernels, planes, pooled_planes(layer));
+    const cn_pooling pooling = pooling_of(layer, PLANES);
+    void *sums = at(kernels, scratch, cn_convolving_folded(layer));
     spread(c, kernels, layer->up, 0, input_channels(layer), x, room);
     for (size_t first = 0; first < channels; first += PLANES) {
         const size_t count = least(PLANES, channels - first);
         void *out = at(kernels, y, first * plane), *keep = kept ? at(kernels, kept, first * plane) : NULL;
-        void *z = layer->pool > 1 ? planes : keep && keeps_z(layer) ? keep : out;
-        convolve(c, kernels, layer->up, weight, bias, room, first, count, sums, z);
-        if (layer->pool > 1) {
-            const cn_pooling pooling = pooling_of(layer, count);
-            cn_activate_all(kernels, layer->activation, count * whole_plane(layer), z, z);
-            kernels->pool_max(&pooling, z, out, keep);
-        } else {
-            cn_activate_all(kernels, layer->activation, count * plane, z, out);
-        }
+        void *z = keep && keeps_z(layer) ? keep : out;
+        if (layer->pool > 1)
+            cn_convolution_down_pooled(c, kernels, weight, bias, &pooling, room, first, count, sums, out,
+                                       keep);
+        else
+            convolve(c, kernels, layer->up, weight, bias, room, first, count, sums, z);
+        cn_activate_all(kernels, layer->activation, count * plane, z, out);
     }
 }
 
@@ -227,9 +212,10 @@ void cn_convolving_forward(const cn_convolving *layer, const cn_flow *flow, cons
 
 /* dz = dy f'(z), left in dy; its sums; and where only the largest came out, dz where they were: all spread. */
 static void spread_slopes(const cn_convolving *layer, const cn_kernels *kernels, const void *kept_output,
-                          const void *y, void *dy, void *sums, void *room, void *planes)
+                          const void *y, void *dy, void *sums, void *room)
 {
     const size_t channels = output_channels(layer), plane = output_plane(layer);
+    const cn_pooling pooling = pooling_of(layer, PLANES);
     for (size_t first = 0; first < channels; first += PLANES) {
         const size_t count = least(PLANES, channels - first);
         const void *out = at(kernels, y, first * plane), *keep = at(kernels, kept_output, first * plane);
@@ -237,12 +223,11 @@ static void spread_slopes(const cn_convolving *layer, const cn_kernels *kernels,
         cn_activate_all_backward(kernels, layer->activation, count * plane, keeps_z(layer) ? keep : out, out,
                                  slopes);
         kernels->plane_sums(count, plane, slopes, at(kernels, sums, first));
-        if (layer->pool > 1) {
-            const cn_pooling pooling = pooling_of(layer, count);
-            kernels->pool_max_backward(&pooling, slopes, keep, planes);
-            slopes = planes;
-        }
-        spread(&layer->convolution, kernels, !layer->up, first, count, slopes, room);
+        if (layer->pool > 1)
+            cn_convolution_spread_small_pooled(&layer->convolution, kernels, &pooling, first, count, slopes,
+                                               keep, room);
+        else
+            spread(&layer->convolution, kernels, !layer->up, first, count, slopes, room);
     }
 }
 
@@ -253,8 +238,7 @@ void cn_convolving_backward(const cn_convolving *layer, const cn_flow *flow, con
     const cn_kernels *kernels = step->kernels;
     const struct places places = places_of(&placed);
     const size_t channels = input_channels(&placed), plane = input_plane(&placed);
-    void *planes = at(kernels, step->scratch, cn_convolving_folded(&placed));
-    void *sums = at(kernels, planes, pooled_planes(&placed));
+    void *sums = at(kernels, step->scratch, cn_convolving_folded(&placed));
     const void *weight =
         flow->dx ? cn_convolving_weight(&placed, kernels, flow->parameters[CN_CONVOLVING_WEIGHT]->reals,
                                         step->scratch)
@@ -264,7 +248,7 @@ void cn_convolving_backward(const cn_convolving *layer, const cn_flow *flow, con
         void *slopes = at(kernels, kept, places.slopes);
         spread_slopes(&placed, kernels, at(kernels, kept, places.output),
                       cn_row(step, flow->y, flow->y_stride, r), cn_row(step, flow->dy, flow->y_stride, r),
-                      at(kernels, kept, places.sums), slopes, planes);
+                      at(kernels, kept, places.sums), slopes);
         for (size_t c = 0; flow->dx && c < channels; c += PLANES)
             convolve(&placed.convolution, kernels, !placed.up, weight, NULL, slopes, c,
                      least(PLANES, channels - c), sums,

@@ -68,7 +68,9 @@ cn_pooling cn_image_pooling(cinch_shape large, size_t size)
                         .height = large.sizes[0],
                         .width = large.sizes[1],
                         .small_height = small.sizes[0],
-                        .small_width = small.sizes[1]};
+                        .small_width = small.sizes[1],
+                        .large_row = large.sizes[1],
+                        .large_plane = large.sizes[0] * large.sizes[1]};
 }
 
 cinch_status cn_image_mirror_pool(const cn_node *node, size_t size, cn_text *spec, cinch_error *error)

@@ -56,11 +56,15 @@ static cn_convolving layer_of(const cn_node *node)
     return layer;
 }
 
-/* A larger stride would leave out some of an image's repeated cells; maxima come out without their z. */
+/* A larger stride would leave out some of an image's repeated cells; and with few channels folding saves less
+ * than it costs to part the image into its remainders. Maxima come out without their z, and activations that do
+ * not always grow would have others. */
 static bool fuses(const cn_node *node, size_t repeat, size_t pool)
 {
-    return (repeat == 1 || (pool == 1 && node->spec.values[STRIDE].count == 1)) &&
-           (pool == 1 || !cn_activation_needs_input(activation(node)));
+    enum { WORTH_FOLDING = 8 };
+    if (repeat > 1)
+        return pool == 1 && node->spec.values[STRIDE].count == 1 && node->input.sizes[2] >= WORTH_FOLDING;
+    return pool == 1 || !cn_activation_needs_input(activation(node));
 }
 
 static cinch_status shape(cn_node *node, cinch_error *error)

@@ -37,14 +37,8 @@ static cn_convolving layer_of(const cn_node *node)
                         .stride = stride};
     c.top = cn_same_before(c.height, c.kernel_height, stride);
     c.left = cn_same_before(c.width, c.kernel_width, stride);
-    cn_convolving layer = {
+    return (cn_convolving){
         .convolution = c, .up = true, .activation = activation(node), .repeat = 1, .pool = 1, .unfolded = c};
-    return node->pool > 1 ? cn_convolving_fused(&layer, 1, node->pool) : layer;
-}
-
-static bool fuses(const cn_node *node, size_t repeat, size_t pool)
-{
-    return repeat == 1 && (pool == 1 || !cn_activation_needs_input(activation(node)));
 }
 
 static cinch_status shape(cn_node *node, cinch_error *error)
@@ -77,6 +71,5 @@ const cn_layer cn_layer_deconv = {
     .shape = shape,
     .activation = activation,
     .mirror = mirror,
-    .fuses = fuses,
     CN_CONVOLVING_TABLE,
 };
