@@ -220,6 +220,14 @@ for picture in "$root"/docs/*.png; do
         "$(cat "$root"/README.md "$root"/docs/*.md | grep -q "$(basename "$picture"))" || echo "none does")"
 done
 
+for topic in layers decoders losses penalties optimizers figures; do
+    names=$("$CINCH" help $topic | sed -n '/^[A-Z][a-z]*$/,$s/^\([a-z][a-z0-9_]*\).*/\1/p')
+    judge "the README names all $topic" "$([ -n "$names" ] || echo "help names none"
+        for name in $names; do
+            grep '^|' "$root/README.md" | grep -q "\`$name\`" || echo "not $name"
+        done)"
+done
+
 # The test itself: what it must not let through.
 mkdir odd
 cat > odd/page.md << 'END'
