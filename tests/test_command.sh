@@ -70,6 +70,48 @@ refused "kl_sparsity of a share beyond 1" "RHO" --encoder "dense 5 sigmoid" --pe
 refused "contractive through dropout" "the encoder's layer 1 is dropout 0.1" \
     --encoder "dense 5 tanh | dropout 0.1 | dense 3 tanh" --penalty "contractive 0.1"
 
+# ---- Images that do not fit ------------------------------------------------------------------------------------
+
+# On rows of 4x3x1. `starved`: what there is memory for is less than what it wants.
+image() {
+    expect "$1" "$2" "$3" "$CINCH" train --train table.csv --input 4x3x1 -o other --encoder "$4" \
+        --decoder "${5:-dense 12}"
+}
+starved() {
+    (ulimit -v 1024000 && "$CINCH" train --train table.csv --input 4x3x1 -o other --encoder "$2" \
+        --decoder "dense 12" > out 2> err < /dev/null)
+    local came=$?
+    judge "$1" "$([ $came = 5 ] || echo "exit $came")$(one_line err)"
+}
+image "a window larger than the image" 2 "a window of 5x1 does not fit into 4x3" "conv 3 5x1 pad=valid"
+image "a window larger than what a stride leaves" 2 "layer 1 (conv 3 2x2 pad=valid)" "conv 2 2x2 stride=4 | conv 3 2x2 pad=valid"
+image "an upsampling of an upsampling" 2 "layer 1 (upsample 4096): its output is too large" \
+    "upsample 4096 | upsample 4096 | upsample 4096 | upsample 4096 | upsample 4096"
+image "more channels than fit" 2 "layer 1 (upsample 4096): its output is too large" "conv 65536 1x1 | upsample 4096"
+image "a deconvolution that is too large" 2 "its output is too large" "deconv 65536 255x255 stride=255"
+image "a shape whose product wraps to 12" 2 "is not the 12 values" "reshape 4611686018427387907x4x1"
+image "a shape whose product wraps to nothing" 2 "is not the 12 values" "reshape 4294967296x4294967296x1"
+image "a shape beyond 64 bits" 2 "is not a shape" "reshape 99999999999999999999x1x1"
+image "a shape of too many numbers" 2 "is not a shape" "reshape 1x1x1x1x1x1x1x1x12"
+image "an image without rows" 2 "is not a shape" "reshape 0x12x1"
+image "no image" 2 "it takes images" "dense 12 | conv 2 3x3"
+expect "an input that wraps" 3 "is too large" "$CINCH" train --train table.csv --input 4294967296x4294967296x12 \
+    -o other --encoder "conv 2 3x3"
+expect "an image of another size" 3 "the data's rows have 12" "$CINCH" train --train table.csv \
+    --input 60000x60000x1 -o other --encoder "conv 65536 255x255"
+[ ! -e other ]
+judge "a refused image leaves nothing" "$([ $? = 0 ] || echo "a folder is there")"
+if (ulimit -v 1024000 && "$CINCH" help > out 2>&1); then
+    starved "weights for which there is no memory" "conv 65536 255x255"
+    starved "images for which there is no memory" "upsample 4096"
+    starved "windows for which there is no memory" "conv 4096 1x1 | conv 4096 255x255"
+fi
+rm -rf other
+for encoder in "conv 2 3x3 stride=200" "maxpool 4096" "conv 1 255x255" "deconv 1 255x1 stride=9 | avgpool 4096" \
+    "avgpool 2 | upsample 9 | maxpool 4 | conv 2 7x1 stride=255"; do
+    expect "windows and strides beyond the image: $encoder" 0 "" "$CINCH" train --train table.csv --input 4x3x1 \
+        --epochs 1 --quiet -o beyond --encoder "$encoder" --decoder "dense 12"
+done
 refused "kl without a variational layer" "kl needs a variational layer" --encoder "dense 5" --penalty "kl 1"
 refused "a drawn code in a decoder" "it has no place in a decoder" --encoder "dense 5" \
     --decoder "variational 3 | dense 12"

@@ -329,6 +329,12 @@ static void test_images(void **state)
     check("conv 4 2x3 tanh | dense 2", "mirror sigmoid", "bce", "none");
     check("conv 3 3x3 tanh | avgpool 2", "dense 6 tanh | dense 24 sigmoid", "bce", "none");
     check("deconv 2 1x1 tanh stride=3 | avgpool 4", "dense 24", "mae", "none");
+    /* More channels than go at a time, of planes that fill no vector; what neighbours do in one. */
+    check("conv 9 3x3 gelu | conv 6 2x3 tanh stride=2 | maxpool 2", "dense 5 tanh | dense 24", "mse", "none");
+    check("conv 5 1x1 elu", "maxpool 2 | upsample 2 | conv 7 2x3 silu | dense 24", "huber", "none");
+    check("dense 10 tanh", "reshape 2x1x5 | upsample 3 | conv 5 2x2 tanh pad=valid | dense 24 sigmoid", "bce",
+          "none");
+    check("deconv 6 3x3 tanh stride=2 | maxpool 3 | dense 3 tanh", "dense 24", "mse", "none");
 }
 
 int main(void)

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -16,75 +15,10 @@
 #include "math/elementwise.h"
 #include "math/kernels.h"
 #include "math/tree.h"
-
-static const char *const names[] = {"plain", "avx2", "avx512", "double"};
-enum { NTABLE = 4 };
+#include "tests/guarded.h"
 
 static const size_t sizes[] = {1, 2, 5, 6, 7, 15, 16, 17, 31, 33, 100, 784};
 enum { NSIZE = sizeof sizes / sizeof sizes[0] };
-
-#define FOR_TABLES(k)                                                                                        \
-    for (size_t table_ = 0; table_ < NTABLE; table_++)                                                       \
-        for (const cn_kernels *k = cn_kernels_find(names[table_]); k; k = NULL)
-
-/* ---- Arrays that end where a page begins that may not be touched --------------------------------------- */
-
-typedef struct guarded {
-    unsigned char *map;
-    size_t nmap, nbytes;
-    void *start;
-} guarded;
-
-enum { CANARY = 0xa5 };
-
-static guarded guarded_new(size_t nbytes)
-{
-    size_t page = (size_t)sysconf(_SC_PAGESIZE), room = cn_round_up(nbytes, page);
-    guarded array = {.nmap = room + page, .nbytes = nbytes};
-    array.map = mmap(NULL, array.nmap, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    assert_true(array.map != MAP_FAILED);
-    assert_int_equal(mprotect(array.map + room, page, PROT_NONE), 0);
-    memset(array.map, CANARY, room);
-    array.start = array.map + room - nbytes;
-    return array;
-}
-
-static void guarded_free(guarded *array)
-{
-    for (unsigned char *byte = array->map; byte < (unsigned char *)array->start; byte++)
-        assert_int_equal(*byte, CANARY);
-    munmap(array->map, array->nmap);
-}
-
-/* ---- Reals of either precision ------------------------------------------------------------------------- */
-
-static double at(const cn_kernels *k, const void *reals, size_t i)
-{
-    return k->real_size == 4 ? (double)((const float *)reals)[i] : ((const double *)reals)[i];
-}
-
-static void set(const cn_kernels *k, void *reals, size_t i, double value)
-{
-    if (k->real_size == 4)
-        ((float *)reals)[i] = (float)value;
-    else
-        ((double *)reals)[i] = value;
-}
-
-static double epsilon(const cn_kernels *k)
-{
-    return k->real_size == 4 ? 0x1p-23 : 0x1p-52;
-}
-
-/* Floats in (-1, 1), the same for the same i. */
-static double noise(size_t i)
-{
-    uint32_t bits = (uint32_t)i * 2654435761u + 12345u;
-    bits ^= bits >> 15;
-    bits *= 2246822519u;
-    bits ^= bits >> 13;
-    return (double)(float)((double)bits * 0x1p-31 - 1);
-}
 
 /* [rows][stride], noise within width and `rest` beyond it. */
 static guarded buffer_new(const cn_kernels *k, size_t rows, size_t width, size_t seed, double rest)

@@ -92,6 +92,23 @@ for kind in kl_sparsity contractive kl; do
     took=$kept
 done
 
+# Images: batches of which a pause leaves the sums whole; with dense layers between, and codes' means.
+for kind in none kl_sparsity; do
+    own=(--train "$data/images.npy" --input 4x5x1 --batch 19 --validation 0.2 --shuffle true --seed 4
+        --encoder 'conv 5 3x3 relu | maxpool 2 | dense 9 sigmoid'
+        --decoder 'reshape 3x3x1 | upsample 2 | conv 2 3x3 tanh | dense 20')
+    [ $kind = none ] || own+=(--penalty "$kind 0.1 0.01")
+    own+=(--epochs $((epochs < 400 ? epochs : 400)))
+    start=$(now)
+    train whole-conv-$kind "${own[@]}"
+    kept=$took
+    took=$(($(now) - start))
+    why=$(CINCH_THREADS=3 stop_at conv-$kind INT 130 40 "${own[@]}" -o conv-$kind)
+    judge "SIGINT with conv, penalty $kind" "$why"
+    judge "SIGINT with conv, penalty $kind, and --resume" "$(CINCH_THREADS=2 go_on conv-$kind whole-conv-$kind)"
+    took=$kept
+done
+
 # The data is found from another folder, too.
 judge "SIGINT before another folder" "$(stop_at moved INT 130 30 "${recipe[@]}" --epochs $epochs -o moved)"
 mkdir -p elsewhere

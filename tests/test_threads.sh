@@ -49,6 +49,21 @@ same_on_threads "variational, bce, validation" --train "$data/bytes.npy" --epoch
     --encoder 'dense 33 relu | variational 17' --decoder 'mirror sigmoid' --validation 0.2 \
     --optimizer 'adam lr=0.003' --penalty 'activity_l1 0.001'
 
+# Images: gradients that are summed as the rows go by, in blocks of eight.
+images=(--train "$data/images.npy" --input 4x5x1 --seed 4)
+conv='conv 5 3x3 relu | maxpool 2 | conv 3 2x2 tanh'
+same_on_threads "conv, batches of 64" "${images[@]}" --epochs 3 --batch 64 --encoder "$conv" --shuffle true \
+    --decoder 'upsample 2 | conv 6 3x3 gelu | dense 20 sigmoid' --validation 0.2 --loss bce
+same_on_threads "conv, batches of fewer rows than a block" "${images[@]}" --epochs 1 --batch 5 --encoder "$conv" \
+    --decoder 'deconv 4 3x3 elu | maxpool 3 | dense 20'
+same_on_threads "conv, a last batch of one row" "${images[@]}" --epochs 2 --batch 101 \
+    --encoder 'conv 9 5x5 silu stride=2 | avgpool 2' --decoder 'dense 20 tanh | reshape 4x5x1 | conv 1 3x3'
+same_on_threads "conv, dense between, noise" "${images[@]}" --epochs 2 --batch 64 \
+    --encoder 'noise gaussian 0.2 | conv 4 3x3 relu | dropout 0.2 | dense 33 relu | dense 4' \
+    --decoder 'dense 24 relu | reshape 2x3x4 | upsample 2 | conv 3 3x3 relu | dense 20' --penalty 'weight_l2 1e-4'
+same_on_threads "conv, a batch's mean code" "${images[@]}" --epochs 2 --batch 70 --encoder "$conv | dense 9 sigmoid" \
+    --decoder 'reshape 3x3x1 | upsample 2 | conv 2 3x3 tanh | dense 20' --penalty 'kl_sparsity 0.1 0.01'
+
 # The threads that the environment or the machine gives.
 common="--train table.csv --epochs 3 --seed 9"
 train plain $common --encoder 'dropout 0.5 | dense 5 relu'

@@ -109,7 +109,7 @@ static void take_rows(const cn_evaluator *evaluator, const void *buffer, size_t 
 static void take_results(const cn_evaluator *evaluator, size_t place, size_t first, size_t rows)
 {
     const cn_plan *plan = evaluator->plan;
-    size_t place_of_last = cn_plan_last(plan);
+    size_t place_of_last = cn_last_node(plan->model);
     const cn_node *last = &plan->nodes[place_of_last];
     const cn_flow *flow = &plan->flows[place_of_last];
     const cn_step *step = &evaluator->step;

@@ -1,27 +1,12 @@
-/* The plan of a pass: a net's buffers for so many rows, and one call that carries some of them through. */
+/* The plan of a pass: what is decided of a net once (buffers, what neighbours do in one: plan.c), and the calls
+ * that carry rows through it (pass.c). */
 #ifndef CN_TRAIN_PLAN_H
 #define CN_TRAIN_PLAN_H
 
 #include "data/data.h"
 #include "train/blocks.h"
-#include "train/loss.h"
+#include "train/objective.h"
 #include "train/weights.h"
-
-/* What a training minimizes. */
-typedef struct cn_objective {
-    cn_spec loss;
-    cn_pipeline penalties;
-    bool kl_added; /* a drawn code got `kl 1`, the recipe saying none */
-} cn_objective;
-
-/* Reads `loss` and `penalty`, and refuses what does not go with the model. */
-cinch_status cn_objective_new(cn_objective *objective, const cinch_recipe *recipe, const cinch_model *model,
-                              cinch_error *error);
-/* Makes it that of scores: without penalties, but for a drawn code with a loss in nats, which gets `kl 1`: the
- * negative evidence lower bound. */
-cinch_status cn_objective_score(cn_objective *objective, const cinch_model *model, cinch_error *error);
-void cn_objective_clear(cn_objective *objective);
-const cn_loss *cn_objective_loss(const cn_objective *objective);
 
 typedef struct cn_plan {
     const cinch_model *model;
@@ -95,9 +80,6 @@ void cn_plan_carry(const cn_plan *plan, const cn_step *step, const cinch_data *d
  * gradient[tile->count]. */
 void cn_plan_gradient(const cn_plan *plan, const cn_step *step, size_t batch_rows, const cn_tile *tile,
                       void *gradient);
-
-/* The last node that does anything; where its flow has `logits`, its activation is left to the loss. */
-size_t cn_plan_last(const cn_plan *plan);
 
 /* The batch's loss without penalties, and all its penalties but the weights': sums over fixed blocks of rows. */
 double cn_plan_reconstruction(const cn_plan *plan, size_t batch_rows);

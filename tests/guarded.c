@@ -1,0 +1,50 @@
+#include "guarded.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { CANARY = 0xa5 };
+
+/* [page without access][room][page without access] */
+static guarded map_it(size_t nbytes)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), room = cn_round_up(nbytes + !nbytes, page);
+    guarded array = {.nmap = room + 2 * page, .nbytes = nbytes};
+    array.map = mmap(NULL, array.nmap, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_true(array.map != MAP_FAILED);
+    memset(array.map + page, CANARY, room);
+    assert_int_equal(mprotect(array.map, page, PROT_NONE), 0);
+    assert_int_equal(mprotect(array.map + page + room, page, PROT_NONE), 0);
+    return array;
+}
+
+guarded guarded_new(size_t nbytes)
+{
+    guarded array = map_it(nbytes);
+    array.start = array.map + array.nmap - (size_t)sysconf(_SC_PAGESIZE) - nbytes;
+    return array;
+}
+
+guarded guarded_before(size_t nbytes)
+{
+    guarded array = map_it(nbytes);
+    array.start = array.map + sysconf(_SC_PAGESIZE);
+    return array;
+}
+
+void guarded_free(guarded *array)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    unsigned char *first = array->start, *end = first + array->nbytes;
+    for (unsigned char *byte = array->map + page; byte < first; byte++)
+        assert_int_equal(*byte, CANARY);
+    for (unsigned char *byte = end; byte < array->map + array->nmap - page; byte++)
+        assert_int_equal(*byte, CANARY);
+    munmap(array->map, array->nmap);
+}
