@@ -1,4 +1,5 @@
-/* cinch generate: rows that nobody gave: of drawn codes, along a line between two rows, over a grid of codes. */
+/* cinch generate: rows that nobody gave, of drawn codes, along a line between two rows, over a grid of
+ * codes. */
 #include <stdlib.h>
 
 #include "cli/cli.h"

@@ -212,15 +212,16 @@ cinch_status cinch_runner_reconstruct_noisy(cinch_runner *runner, const cinch_da
                                             size_t nrow, float *noisy, float *rows, cinch_error *error);
 
 /* Each row's loss without penalties, on scaled values: how badly the model reconstructs it. Of a model with a
- * variational layer and loss bce it is the negative evidence lower bound in nats: the loss summed over the row's
- * values, plus the divergence, of one code drawn by the recipe's seed and the row's number. `noise` lets the
- * model's own noise and dropout layers act, drawn in the same way. */
+ * variational layer and loss bce it is the negative evidence lower bound in nats: the loss summed over the
+ * row's values, plus the divergence, of one code drawn by the recipe's seed and the row's number. `noise`
+ * lets the model's own noise and dropout layers act, drawn in the same way. */
 cinch_status cinch_runner_score(cinch_runner *runner, const cinch_data *data, size_t first, size_t nrow,
                                 bool noise, double *scores, cinch_error *error);
 
-/* New rows in original units: what the decoder makes of codes that nobody encoded, standard normal numbers, as
- * the penalty kl made the training's codes. They are rows [first, first + nrow) of the endless list that the seed
- * stands for, in whatever pieces and on however many threads. CINCH_USAGE unless cinch_model_generates. */
+/* New rows in original units: what the decoder makes of codes that nobody encoded, standard normal numbers,
+ * as the penalty kl made the training's codes. They are rows [first, first + nrow) of the endless list that
+ * the seed stands for, in whatever pieces and on however many threads. CINCH_USAGE unless
+ * cinch_model_generates. */
 cinch_status cinch_runner_generate(cinch_runner *runner, uint64_t seed, size_t first, size_t nrow,
                                    float *rows, cinch_error *error);
 
@@ -228,8 +229,9 @@ cinch_status cinch_runner_generate(cinch_runner *runner, uint64_t seed, size_t f
 bool cinch_model_generates(const cinch_model *model);
 
 /* Codes to decode, codes[nrow][width]. Those that `generate` decodes; nrow even steps along the line from one
- * code to another, both ends among them; side x side codes of two values at the normal distribution's quantiles
- * (i + 1/2) / side, in lines as a map has them: the first value rises to the right, the second upwards. */
+ * code to another, both ends among them; side x side codes of two values at the normal distribution's
+ * quantiles (i + 1/2) / side, in lines as a map has them: the first value rises to the right, the second
+ * upwards. */
 void cinch_codes_draw(uint64_t seed, size_t first, size_t nrow, size_t width, float *codes);
 void cinch_codes_line(const float *from, const float *to, size_t nrow, size_t width, float *codes);
 void cinch_codes_grid(size_t side, float *codes);

@@ -1,5 +1,5 @@
-/* Codes that are drawn: their divergence against the integral that it stands for, rows generated of them in any
- * pieces and on any number of threads, lines and grids of codes, models that have none. */
+/* Codes that are drawn: their divergence against the integral that it stands for, rows generated of them in
+ * any pieces and on any number of threads, lines and grids of codes, models that have none. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -47,8 +47,8 @@ static cinch_model *make_model(const char *encoder)
 
 /* ---- The divergence ------------------------------------------------------------------------------------ */
 
-/* The integral of q ln (q / p), q normal with this mean and variance, p standard normal: the trapezoidal rule over
- * 12 standard deviations each way, which for such functions is exact to rounding. */
+/* The integral of q ln (q / p), q normal with this mean and variance, p standard normal: the trapezoidal rule
+ * over 12 standard deviations each way, which for such functions is exact to rounding. */
 static double integrate(double mean, double log_variance)
 {
     enum { STEPS = 4000 };
@@ -61,8 +61,8 @@ static double integrate(double mean, double log_variance)
     return sum;
 }
 
-/* The penalty of one row whose code is `mean` and `log_variance` in its second unit, and standard normal in the
- * others, in nats. */
+/* The penalty of one row whose code is `mean` and `log_variance` in its second unit, and standard normal in
+ * the others, in nats. */
 static double divergence(const cinch_model *model, const cn_kernels *kernels, double mean,
                          double log_variance)
 {

@@ -90,7 +90,7 @@ for threads in 1 8; do
     CINCH_THREADS=$threads "$CINCH" score drawn/model.safetensors "$data/bytes.npy" -o drawn-$threads.npy 2> said
 done
 for threads in 1 3 8; do
-    "$CINCH" generate t1/model.safetensors -n 2500 --seed 3 --threads $threads -o new-$threads.npy 2> said
+    "$CINCH" generate drawn/model.safetensors -n 2500 --seed 3 --threads $threads -o new-$threads.npy 2> said
 done
 judge "generate on 1, 3 and 8 threads" "$(cmp new-1.npy new-3.npy 2>&1; cmp new-1.npy new-8.npy 2>&1)"
 judge "score of a drawn code on 8 threads" "$(cmp drawn-1.npy drawn-8.npy 2>&1)"

@@ -1,5 +1,5 @@
-/* grid: the first N x N rows, or what the model makes of them after or before its training, or of codes that are
- * drawn. */
+/* grid: the first N x N rows, or what the model makes of them after or before its training, or of codes
+ * that are drawn. */
 #include <math.h>
 #include <stdio.h>
 

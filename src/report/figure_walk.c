@@ -1,6 +1,7 @@
-/* walk: what the decoder makes of codes between those of the rows. A code of two values is a map, laid out as one
- * sheet of N x N images: a drawn one at the normal distribution's quantiles (Kingma, Welling 2014), another in even
- * steps over the range of the rows' codes. Of other codes there are lines from one row to the next. */
+/* walk: what the decoder makes of codes between those of the rows. A code of two values is a map, laid out
+ * as one sheet of N x N images: a drawn one at the normal distribution's quantiles (Kingma, Welling 2014),
+ * another in even steps over the range of the rows' codes. Of other codes there are lines from one row to
+ * the next. */
 #include <math.h>
 #include <stdio.h>
 
