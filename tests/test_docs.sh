@@ -201,6 +201,10 @@ run_page() {
         grep -o '](\([^)#:]*\))' "$1" | sed 's/](\(.*\))/\1/' | while read -r name; do
             [ -e "$(dirname "$1")/$name" ] || echo "no $name"
         done)"
+    judge "$page: the sources that it names are there" "$(
+        sed 's/`//g' "$1" | grep -oE '\b[a-z]+/[a-z_/]+\.(c|h|sh)\b' | sort -u | while read -r name; do
+            [ -e "$root/$name" ] || [ -e "$root/src/$name" ] || echo "no $name"
+        done)"
     commands_run=$((commands_run + ran))
     cd "$work" || exit 1
 }
