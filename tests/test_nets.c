@@ -200,12 +200,12 @@ static const struct {
         }                                                                                                    \
     }
     /* An upsampling and the convolution behind it. */
-    SEAM(6, 4, 1, "conv 5 3x3 tanh stride=2", "upsample 2", "conv 6 3x2 tanh | conv 1 3x3", "mse"),
-    SEAM(9, 6, 3, "conv 2 2x2 tanh stride=3", "upsample 3", "conv 3 4x5 sigmoid", "bce"),
-    SEAM(4, 4, 2, "conv 7 3x3 gelu | maxpool 4", "upsample 4", "conv 9 5x1 gelu | conv 2 1x1", "huber"),
-    SEAM(7, 5, 1, "dense 8 tanh | reshape 2x2x2", "upsample 3", "conv 5 2x3 silu pad=valid | dense 35",
+    SEAM(6, 4, 1, "conv 9 3x3 tanh stride=2", "upsample 2", "conv 6 3x2 tanh | conv 1 3x3", "mse"),
+    SEAM(9, 6, 3, "conv 10 2x2 tanh stride=3", "upsample 3", "conv 3 4x5 sigmoid", "bce"),
+    SEAM(4, 4, 2, "conv 8 3x3 gelu | maxpool 4", "upsample 4", "conv 9 5x1 gelu | conv 2 1x1", "huber"),
+    SEAM(7, 5, 1, "dense 32 tanh | reshape 2x2x8", "upsample 3", "conv 5 2x3 silu pad=valid | dense 35",
          "mse"),
-    SEAM(1, 1, 3, "conv 4 3x3 tanh", "upsample 5", "conv 2 7x7 tanh | dense 3", "mae"),
+    SEAM(1, 1, 3, "conv 12 3x3 tanh", "upsample 5", "conv 2 7x7 tanh | dense 3", "mae"),
     SEAM(5, 7, 2, "conv 3 3x3 tanh", "upsample 2", "conv 3 3x3 tanh stride=2 | conv 2 3x3", "mse"),
 #undef SEAM
 /* A convolution and the pool behind it: `left` ends in the convolution. */
