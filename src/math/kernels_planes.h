@@ -18,16 +18,32 @@ CN_INLINE void store_lanes(real *to, lanes values)
 
 /* ---- Correlations -------------------------------------------------------------------------------------- */
 
-/* One row of a window: `columns` is a constant where it is 2 or 3, so that its loop vanishes. */
-CN_INLINE void correlate_row(size_t planes, size_t vectors, size_t columns, const cn_correlation *c,
-                             const real *x, const real *weight, lanes sums[4][8])
+enum { MOST_CELLS = 64 }; /* of a window, in one go over x */
+
+/* Some cells of the window over one plane of x: where each lies from a position on, and its weight. */
+typedef struct cell_list {
+    size_t count;
+    ptrdiff_t x[MOST_CELLS];
+    size_t weight[MOST_CELLS];
+} cell_list;
+
+/* Of a window's cells, counted through phases, rows and columns, those from `first` on. */
+static void list_cells(const cn_correlation *c, size_t first, cell_list *cells)
 {
-    for (size_t j = 0; j < columns; j++, x += c->x_column, weight += c->weight_column) {
-        UNROLLED
-        for (size_t o = 0; o < planes; o++) {
-            UNROLLED
-            for (size_t v = 0; v < vectors; v++)
-                sums[o][v] = LANES_SCALED(weight[o * c->weight_out], load_lanes(x + v * LANES), sums[o][v]);
+    const size_t all = c->phases * c->phases * c->rows * c->columns;
+    size_t column = first % c->columns, row = first / c->columns % c->rows,
+           phase = first / c->columns / c->rows;
+    for (cells->count = 0; cells->count < MOST_CELLS && first + cells->count < all; cells->count++) {
+        cells->x[cells->count] =
+            (ptrdiff_t)(phase * c->x_phase) + (ptrdiff_t)row * c->x_row + (ptrdiff_t)column * c->x_column;
+        cells->weight[cells->count] = phase / c->phases * c->weight_phase + phase % c->phases +
+                                      row * c->weight_row + column * c->weight_column;
+        if (++column == c->columns) {
+            column = 0;
+            if (++row == c->rows) {
+                row = 0;
+                phase++;
+            }
         }
     }
 }
@@ -35,10 +51,11 @@ CN_INLINE void correlate_row(size_t planes, size_t vectors, size_t columns, cons
 /* The sums of `planes` by `vectors` stay in registers: each vector of x serves all planes, each weight all
  * vectors. Of `ntile` such tiles from position p on. The struct is a copy, since a store of vectors might else
  * change it. */
-CN_INLINE void correlate_tile(size_t planes, size_t vectors, const cn_correlation *of, size_t plane, size_t p,
-                              size_t ntile)
+CN_INLINE void correlate_tile(size_t planes, size_t vectors, const cn_correlation *of, const cell_list *cells,
+                              size_t plane, size_t p, size_t ntile)
 {
     const cn_correlation c = *of;
+    const size_t count = cells->count;
     const real *x_first = (const real *)c.x + p;
     const real *const weights = (const real *)c.weight + plane * c.weight_out;
     real *y = (real *)c.y + plane * c.y_plane + p;
@@ -52,18 +69,14 @@ CN_INLINE void correlate_tile(size_t planes, size_t vectors, const cn_correlatio
         }
         const real *x_plane = x_first, *weight_plane = weights;
         for (size_t in = 0; in < c.in; in++, x_plane += c.x_plane, weight_plane += c.weight_in)
-            for (size_t phase = 0; phase < c.phases * c.phases; phase++) {
-                const real *x = x_plane + phase * c.x_phase;
-                const real *weight = weight_plane;
-                if (c.phases > 1)
-                    weight += phase / c.phases * c.weight_phase + phase % c.phases;
-                for (size_t i = 0; i < c.rows; i++, x += c.x_row, weight += c.weight_row) {
-                    if (c.columns == 3)
-                        correlate_row(planes, vectors, 3, &c, x, weight, sums);
-                    else if (c.columns == 2)
-                        correlate_row(planes, vectors, 2, &c, x, weight, sums);
-                    else
-                        correlate_row(planes, vectors, c.columns, &c, x, weight, sums);
+            for (size_t t = 0; t < count; t++) {
+                const real *x = x_plane + cells->x[t], *weight = weight_plane + cells->weight[t];
+                UNROLLED
+                for (size_t o = 0; o < planes; o++) {
+                    UNROLLED
+                    for (size_t v = 0; v < vectors; v++)
+                        sums[o][v] =
+                            LANES_SCALED(weight[o * c.weight_out], load_lanes(x + v * LANES), sums[o][v]);
                 }
             }
         UNROLLED
@@ -79,21 +92,21 @@ CN_INLINE void correlate_tile(size_t planes, size_t vectors, const cn_correlatio
     X(4, 3) X(4, 2) X(4, 1) X(2, 6) X(2, 4) X(2, 2) X(2, 1) X(1, 8) X(1, 4) X(1, 2) X(1, 1)
 
 #define CORRELATE_TILE(planes, vectors)                                                                      \
-    static void correlate_##planes##x##vectors(const cn_correlation *c, size_t plane, size_t p,              \
-                                               size_t ntile)                                                 \
+    static void correlate_##planes##x##vectors(const cn_correlation *c, const cell_list *cells,              \
+                                               size_t plane, size_t p, size_t ntile)                         \
     {                                                                                                        \
-        correlate_tile(planes, vectors, c, plane, p, ntile);                                                 \
+        correlate_tile(planes, vectors, c, cells, plane, p, ntile);                                          \
     }
 CORRELATE_TILES(CORRELATE_TILE)
 
 #define CORRELATE_TILE_ROW(planes, vectors) {planes, vectors, correlate_##planes##x##vectors},
 static const struct {
     size_t planes, vectors;
-    void (*run)(const cn_correlation *c, size_t plane, size_t p, size_t ntile);
+    void (*run)(const cn_correlation *c, const cell_list *cells, size_t plane, size_t p, size_t ntile);
 } correlate_tiles[] = {CORRELATE_TILES(CORRELATE_TILE_ROW)}; /* the largest of each number of planes first */
 
 /* All positions of `planes` planes from `plane` on, with the tiles of so many planes. */
-static void correlate_planes(const cn_correlation *c, size_t plane, size_t planes)
+static void correlate_planes(const cn_correlation *c, const cell_list *cells, size_t plane, size_t planes)
 {
     size_t tile = 0, left = (c->count + LANES - 1) / LANES, p = 0;
     while (correlate_tiles[tile].planes != planes)
@@ -101,17 +114,26 @@ static void correlate_planes(const cn_correlation *c, size_t plane, size_t plane
     for (; left > 0; tile++) {
         const size_t vectors = correlate_tiles[tile].vectors, ntile = left / vectors;
         if (ntile > 0)
-            correlate_tiles[tile].run(c, plane, p, ntile);
+            correlate_tiles[tile].run(c, cells, plane, p, ntile);
         p += ntile * vectors * LANES;
         left -= ntile * vectors;
     }
 }
 
-static void correlate(const cn_correlation *c)
+static void correlate(const cn_correlation *correlation)
 {
-    for (size_t plane = 0, planes; plane < c->out; plane += planes) {
-        planes = c->out - plane >= 4 ? 4 : c->out - plane >= 2 ? 2 : 1;
-        correlate_planes(c, plane, planes);
+    cn_correlation c = *correlation;
+    const size_t cells = c.phases * c.phases * c.rows * c.columns;
+    cell_list list;
+    for (size_t first = 0; first == 0 || first < cells; first += MOST_CELLS, c.accumulate = true) {
+        if (cells > 0)
+            list_cells(&c, first, &list);
+        else
+            list.count = 0;
+        for (size_t plane = 0, planes; plane < c.out; plane += planes) {
+            planes = c.out - plane >= 4 ? 4 : c.out - plane >= 2 ? 2 : 1;
+            correlate_planes(&c, &list, plane, planes);
+        }
     }
 }
 

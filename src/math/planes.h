@@ -15,7 +15,7 @@
  *     y[o][p] (+)= sum over c < in, q < phases, r < phases, i < rows, j < columns of
  *                  weight[o weight_out + c weight_in + q weight_phase + r + i weight_row + j weight_column]
  *                  x[c x_plane + (q phases + r) x_phase + i x_row + j x_column + p]
- * added in this order. y is written, and x read, up to count rounded up to CN_PANEL. */
+ * added in this order, of large windows 64 cells of each c at a time. y is written, and x read, up to count rounded up to CN_PANEL. */
 typedef struct cn_correlation {
     size_t out, in, count, phases, rows, columns;
     const void *x;
