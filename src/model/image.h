@@ -15,6 +15,13 @@ void cn_image_join(const cn_kernels *kernels, cinch_shape shape, const void *pla
 /* Refuses a node whose input is no image, height x width x channels. */
 cinch_status cn_image_check(const cn_node *node, cinch_error *error);
 
+/* The option N of the layers that go by N x N cells. */
+#define CN_CELLS_OPTION(what)                                                                                \
+    {                                                                                                        \
+        .name = "N", .type = CN_COUNT, .value_argument = true, .minimum = 1, .maximum = 4096,                \
+        .summary = what                                                                                      \
+    }
+
 /* Windows of size x size over images of this shape, at the edges cut as TensorFlow's `same` does; and the
  * shape of their cells. */
 cn_pooling cn_image_pooling(cinch_shape large, size_t size);

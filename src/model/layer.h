@@ -23,6 +23,13 @@ enum { CN_MAX_PARAMETERS = 4 }; /* of one layer */
         .words = cn_activation_names, .summary = "activation"                                                \
     }
 
+/* The option N of those that have units. */
+#define CN_UNITS_OPTION                                                                                      \
+    {                                                                                                        \
+        .name = "N", .type = CN_COUNT, .value_argument = true, .minimum = 1, .maximum = 1 << 24,             \
+        .summary = "units"                                                                                   \
+    }
+
 /* A layer in its place in a net. */
 typedef struct cn_node {
     const struct cn_layer *layer;
@@ -182,6 +189,10 @@ static inline size_t cn_shape_size(cinch_shape shape)
         size *= shape.sizes[i];
     return size;
 }
+
+/* The `mirror` of the layers that a dense one to their input's size undoes. */
+cinch_status cn_mirror_dense(const cn_node *node, cn_activation activation, cn_text *spec,
+                             cinch_error *error);
 
 /* "28x28x1", for messages and help; and back, a two-dimensional one with one channel. */
 void cn_shape_print(cinch_shape shape, cn_text *text);

@@ -4,12 +4,7 @@
 enum { SIZE };
 
 static const cn_option options[] = {
-    [SIZE] = {.name = "N",
-              .type = CN_COUNT,
-              .value_argument = true,
-              .minimum = 1,
-              .maximum = 4096,
-              .summary = "the window's height and width"},
+    [SIZE] = CN_CELLS_OPTION("the window's height and width"),
     {0},
 };
 

@@ -4,12 +4,7 @@
 enum { SIZE };
 
 static const cn_option options[] = {
-    [SIZE] = {.name = "N",
-              .type = CN_COUNT,
-              .value_argument = true,
-              .minimum = 1,
-              .maximum = 4096,
-              .summary = "how many times larger the image becomes"},
+    [SIZE] = CN_CELLS_OPTION("how many times larger the image becomes"),
     {0},
 };
 
