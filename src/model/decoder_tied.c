@@ -6,7 +6,7 @@
 #include "model/affine.h"
 #include "model/decoder.h"
 
-/* ---- The layer that it is made of: y = ACT(WT x + b), W of the encoder's layer `layer` ------------------- */
+/* ---- The layer that it is made of: y = ACT(WT x + b), W of the encoder's layer `layer` ----------------- */
 
 enum { UNITS, ACTIVATION, LAYER };
 
@@ -115,7 +115,7 @@ static const cn_layer tied_layer = {
 
 static const cn_part *const layers[] = {&tied_layer.part, NULL};
 
-/* ---- The decoder ----------------------------------------------------------------------------------------- */
+/* ---- The decoder --------------------------------------------------------------------------------------- */
 
 enum { ACTIVATIONS };
 

@@ -1,4 +1,5 @@
-/* The largest value of each N x N window, the windows side by side; at the edges cut as TensorFlow's `same`. */
+/* The largest value of each N x N window, the windows side by side; at the edges cut as TensorFlow's
+ * `same`. */
 #include "model/image.h"
 
 enum { SIZE };

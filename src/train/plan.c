@@ -7,7 +7,7 @@
 #include "base/memory.h"
 #include "model/image.h"
 
-/* ---- Buffers of the passes ------------------------------------------------------------------------------ */
+/* ---- Buffers of the passes ----------------------------------------------------------------------------- */
 
 /* A buffer of rows*stride reals, the product checked. */
 static void *new_rows(const cn_plan *plan, size_t rows, size_t stride, cinch_error *error)
@@ -86,7 +86,7 @@ static cinch_status new_flow(cn_plan *plan, size_t place, cinch_error *error)
     return (flow->dy = new_buffer(plan, flow->y_stride, error)) ? CINCH_OK : CINCH_MEMORY;
 }
 
-/* ---- What is summed by rows, and what is kept of a batch ------------------------------------------------- */
+/* ---- What is summed by rows, and what is kept of a batch ----------------------------------------------- */
 
 static bool by_rows(const cinch_model *model)
 {
