@@ -1,5 +1,4 @@
 /* cinch help: the commands, one command's flags, or a topic out of the library's own tables. */
-#include <string.h>
 
 #include "cli/cli.h"
 

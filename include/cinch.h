@@ -180,7 +180,8 @@ const char *cinch_model_history(const cinch_model *model); /* CSV, a line an epo
 
 /* Of a model whose first layer chooses columns of the row (`concrete`): how many choices there are, 0 for any
  * other model; the column (feature) that choice index < nchosen has fallen on, maybe that of another one too;
- * and a column's name, NULL where the data had none or it is not chosen. */
+ * and the name of column feature < values of a row, NULL where the data had none or, in a model out of a
+ * file, where it is not chosen. */
 size_t cinch_model_nchosen(const cinch_model *model);
 size_t cinch_model_chosen(const cinch_model *model, size_t index);
 const char *cinch_model_column(const cinch_model *model, size_t feature);
@@ -228,10 +229,10 @@ cinch_status cinch_runner_generate(cinch_runner *runner, uint64_t seed, size_t f
 /* Whether the code is drawn: the encoder ends in a variational layer. */
 bool cinch_model_generates(const cinch_model *model);
 
-/* Codes to decode, codes[nrow][width]. Those that `generate` decodes; nrow even steps along the line from one
- * code to another, both ends among them; side x side codes of two values at the normal distribution's
- * quantiles (i + 1/2) / side, in lines as a map has them: the first value rises to the right, the second
- * upwards. */
+/* Codes to decode, codes[nrow][width]. `draw`: those that cinch_runner_generate decodes. `line`: nrow even
+ * steps from one code to another, both ends among them. `grid`: codes[side * side][2] at the normal
+ * distribution's quantiles (i + 1/2) / side, in lines as a map has them: the first value rises to the right,
+ * the second upwards. */
 void cinch_codes_draw(uint64_t seed, size_t first, size_t nrow, size_t width, float *codes);
 void cinch_codes_line(const float *from, const float *to, size_t nrow, size_t width, float *codes);
 void cinch_codes_grid(size_t side, float *codes);
@@ -256,8 +257,8 @@ typedef struct cinch_progress {
     double rows_per_second;   /* in this epoch */
     double seconds_left;      /* an estimate for the whole training */
     const cinch_epoch *ended; /* the epoch's figures where it just ended, else NULL */
-    const char
-        *stage; /* "encoder.0" while cinch_run pretrains that layer, else NULL; all else is of the stage */
+    const char *stage;        /* "encoder.0" while cinch_run pretrains that layer, which all of this is then
+                               * of; else NULL */
 } cinch_progress;
 
 /* Called at each epoch's end and at most ten times a second between batches; false asks the training to stop
@@ -309,8 +310,9 @@ typedef struct cinch_run_options {
 } cinch_run_options;
 
 /* Trains as the recipe (NULL with resume) says and leaves model.safetensors, checkpoint.safetensors,
- * history.csv, recipe.ini and result.json in `folder`. Everything is read and checked before the first
- * file is written; a training that is stopped leaves a checkpoint. Locks the folder while it works.
+ * history.csv, recipe.ini, result.json and the recipe's figures in `folder`. Everything is read and checked
+ * before the first file is written; a training that is stopped leaves a checkpoint. Locks the folder while it
+ * works.
  * options and result may be NULL.
  *
  * pretrain = greedy: before the whole is trained, each encoder layer with weights is by itself (the layers

@@ -95,8 +95,8 @@ void cn_memory_use(const cn_allocator *other)
 
 /* ---- The C library's allocator ------------------------------------------------------------------------- */
 
-/* Bytes in blocks of at least LARGE. A system that overcommits gives what it does not have, and kills who uses
- * it: so no more than the machine's memory is taken. */
+/* Bytes in blocks of at least LARGE. A system that overcommits gives what it does not have, and kills who
+ * uses it: so no more than the machine's memory is taken. */
 static size_t large_bytes;
 enum { LARGE = 1 << 24 };
 

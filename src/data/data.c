@@ -8,7 +8,6 @@
 
 #include "base/memory.h"
 #include "base/recipe.h"
-#include "base/text.h"
 #include "data/donut.h"
 #include "data/values.h"
 #include "format/table.h"

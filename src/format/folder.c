@@ -3,7 +3,6 @@
 #include <strings.h>
 
 #include "base/memory.h"
-#include "base/text.h"
 #include "format/png.h"
 
 enum { HEAD_BYTES = 512, LIKELY_RATIO = 4 };

@@ -1,7 +1,8 @@
 /* The kernels over planes (math/planes.h): what is the same in every table. The includer has included
  * kernels_body.h, and kernels_plain.h or kernels_vector.h, which say `lanes`, a vector of LANES reals,
- * LANES_SCALED(a, b, c) = a*b + c with the real a in every lane, and LANES_FUSED(a, b, c) of three vectors; and
- * EVEN_PLACES, ODD_PLACES, LOWER_PLACES and UPPER_PLACES, the places in two vectors that shuffles take. */
+ * LANES_SCALED(a, b, c) = a*b + c with the real a in every lane, and LANES_FUSED(a, b, c) of three vectors;
+ * and EVEN_PLACES, ODD_PLACES, LOWER_PLACES and UPPER_PLACES, the places in two vectors that shuffles
+ * take. */
 #include "math/planes.h"
 
 typedef real loose_lanes __attribute__((vector_size(LANES * sizeof(real)), aligned(sizeof(real)), may_alias));
@@ -49,8 +50,8 @@ static void list_cells(const cn_correlation *c, size_t first, cell_list *cells)
 }
 
 /* The sums of `planes` by `vectors` stay in registers: each vector of x serves all planes, each weight all
- * vectors. Of `ntile` such tiles from position p on. The struct is a copy, since a store of vectors might else
- * change it. */
+ * vectors. Of `ntile` such tiles from position p on. The struct is a copy, since a store of vectors might
+ * else change it. */
 CN_INLINE void correlate_tile(size_t planes, size_t vectors, const cn_correlation *of, const cell_list *cells,
                               size_t plane, size_t p, size_t ntile)
 {
@@ -282,8 +283,8 @@ static bool whole_pairs(const cn_pooling *p)
            p->small_width >= LANES;
 }
 
-/* Two vectors' even and odd places, and two such made one row again; where(mask, a, b) is a where mask is set,
- * else b. */
+/* Two vectors' even and odd places, and two such made one row again; where(mask, a, b) is a where mask is
+ * set, else b. */
 typedef __typeof__((lanes){0} > (lanes){0}) masks;
 
 #define SHUFFLED(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
@@ -313,7 +314,8 @@ CN_INLINE lanes where(masks mask, lanes a, lanes b)
 #endif
 }
 
-/* Vectors over a row of `columns` >= LANES, the last overlapping the one before where the row ends within it. */
+/* Vectors over a row of `columns` >= LANES, the last overlapping the one before where the row ends within
+ * it. */
 #define OVER_ROW(columns, j)                                                                                 \
     for (size_t j = 0; j < (columns);                                                                        \
          j = j + LANES < (columns) && j + 2 * LANES > (columns) ? (columns)-LANES : j + LANES)
@@ -375,8 +377,8 @@ static void sum_row(size_t columns, const real *upper, const real *lower, real f
     }
 }
 
-/* y = the largest of each window, which[] (NULL: not wanted) its place there, counted along the rows: the first
- * one of equals. */
+/* y = the largest of each window, which[] (NULL: not wanted) its place there, counted along the rows: the
+ * first one of equals. */
 static void pool_max(const cn_pooling *p, const void *x, void *y, void *which)
 {
     const real *plane = x;

@@ -1,6 +1,6 @@
 /* The two tiles in registers, for a processor with fused multiply-add. The includer says `vector`, of
- * VECTOR_REALS floats, VECTOR_FUSED(a, b, c) = a*b + c with the float a in every lane, LANES_FUSED(a, b, c) the
- * same of three vectors, TILE_ROWS and TILE_COUNTS.
+ * VECTOR_REALS floats, VECTOR_FUSED(a, b, c) = a*b + c with the float a in every lane, LANES_FUSED(a, b, c)
+ * the same of three vectors, TILE_ROWS and TILE_COUNTS.
  *
  * The sums of a tile live in TILE_ROWS * 16/VECTOR_REALS registers: each vector of the panel that is loaded
  * is used TILE_ROWS times, each x that is broadcast 16/VECTOR_REALS times. The count of rows is a constant in

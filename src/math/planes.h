@@ -15,7 +15,8 @@
  *     y[o][p] (+)= sum over c < in, q < phases, r < phases, i < rows, j < columns of
  *                  weight[o weight_out + c weight_in + q weight_phase + r + i weight_row + j weight_column]
  *                  x[c x_plane + (q phases + r) x_phase + i x_row + j x_column + p]
- * added in this order, of large windows 64 cells of each c at a time. y is written, and x read, up to count rounded up to CN_PANEL. */
+ * added in this order, of large windows 64 cells of each c at a time. y is written, and x read, up to count
+ * rounded up to CN_PANEL. */
 typedef struct cn_correlation {
     size_t out, in, count, phases, rows, columns;
     const void *x;
@@ -29,8 +30,8 @@ typedef struct cn_correlation {
 } cn_correlation;
 
 /* For each of `nterm` offsets: sums[t] (+)= sum over r < rows, p < count of z[r z_row + p] x[r x_row +
- * offsets[t] + p], rows by the tree of math/tree.h. z is 0 from count on to count rounded up to CN_PANEL, where
- * x is finite. */
+ * offsets[t] + p], rows by the tree of math/tree.h. z is 0 from count on to count rounded up to CN_PANEL,
+ * where x is finite. */
 typedef struct cn_correlation_sums {
     size_t rows, count;
     const void *x, *z;
@@ -41,7 +42,8 @@ typedef struct cn_correlation_sums {
     void *sums;
 } cn_correlation_sums;
 
-/* to[i to_row + j to_column] = from[i from_row + j from_column] + *add, i < rows, j < columns; add NULL: 0. */
+/* to[i to_row + j to_column] = from[i from_row + j from_column] + *add, i < rows, j < columns; add NULL:
+ * 0. */
 typedef struct cn_placement {
     size_t rows, columns;
     const void *from;
@@ -64,7 +66,8 @@ typedef struct cn_pooling {
 /* In the table of kernels:
  *     correlate, correlation_sums, place      as above
  *     plane_sums          sums[c] = sum over plane c's `size` values
- *     pool_max            y = each window's largest, which (NULL: not wanted) = its place: the first one of equals
+ *     pool_max            y = each window's largest, which (NULL: not wanted) = its place; of equals the
+ *                         first
  *     pool_max_backward   dx = dy where the largest was, else 0 within height and width
  *     pool_sum            y = each window's sum, or the mean of what lies inside
  *     pool_repeat         y = each small cell all over its window; `mean`: divided by the cells inside */

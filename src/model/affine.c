@@ -51,3 +51,20 @@ void cn_affine_backward(const cn_affine *affine, const cn_flow *flow, const cn_s
                                              .y = cn_row(step, flow->dx, flow->x_stride, first),
                                              .y_stride = flow->x_stride});
 }
+
+void cn_affine_lower(const cn_node *node, const cn_parameter *weight, bool transposed,
+                     const cn_parameter *bias, cn_activation activation, cn_program *program)
+{
+    cn_program_add(program, (cn_primitive){.kind = CN_MATMUL,
+                                           .input = node->input,
+                                           .output = node->output,
+                                           .parameter = weight,
+                                           .transposed = transposed});
+    cn_program_add(
+        program,
+        (cn_primitive){.kind = CN_ADD, .input = node->output, .output = node->output, .parameter = bias});
+    cn_program_add(program, (cn_primitive){.kind = CN_ACTIVATE,
+                                           .input = node->output,
+                                           .output = node->output,
+                                           .activation = activation});
+}

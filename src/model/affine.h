@@ -20,4 +20,8 @@ void cn_affine_forward(const cn_affine *affine, const cn_flow *flow, const cn_st
 void cn_affine_backward(const cn_affine *affine, const cn_flow *flow, const cn_step *step, size_t first,
                         size_t count);
 
+/* As primitives: the matrix (in the file `transposed`: the encoder's own), the bias, the activation. */
+void cn_affine_lower(const cn_node *node, const cn_parameter *weight, bool transposed,
+                     const cn_parameter *bias, cn_activation activation, cn_program *program);
+
 #endif

@@ -1,15 +1,16 @@
 /* A convolution and its gradient, between a larger image and a smaller one: what conv, deconv and their
  * primitives share. (As everywhere in the field it is a correlation: the kernel is not turned round.)
  *
- *     down   small[o][h][w] = sum over c, a, b of weight[o][c][a][b] large[c][h stride + a - top][w stride + b
- *            - left], what lies outside of the image being 0
+ *     down   small[o][h][w] = sum over c, a, b of
+ *                weight[o][c][a][b] large[c][h stride + a - top][w stride + b - left],
+ *            what lies outside of the image being 0
  *     up     the gradient of that: large[c] from small[o]; a transposed convolution
  *
  * weight is (out, in, height, width) in the file as in memory, out counting the smaller image's channels.
  *
  * The larger image is spread into stride x stride planes a channel, one for each remainder of row and column,
- * so that all that a step of the window meets lies side by side; the smaller one into planes with room for the
- * window all around. Both have the same pitch: a row of the smaller image and the window's reach. So one
+ * so that all that a step of the window meets lies side by side; the smaller one into planes with room for
+ * the window all around. Both have the same pitch: a row of the smaller image and the window's reach. So one
  * position p serves both, and each pass is one long correlation (math/planes.h). See Dumoulin, Visin: A guide
  * to convolution arithmetic for deep learning, 2016.
  */
@@ -42,8 +43,9 @@ void cn_convolution_spread_large(const cn_convolution *convolution, const cn_ker
 void cn_convolution_spread_small(const cn_convolution *convolution, const cn_kernels *kernels, size_t first,
                                  size_t count, const void *planes, void *spread);
 
-/* From the one's spread planes to channels [first, first + count) of the other, written to `planes`, the first
- * of them. bias: a real for each channel of that image, or NULL; what no window meets of a larger image is 0. */
+/* From the one's spread planes to channels [first, first + count) of the other, written to `planes`, the
+ * first of them. bias: a real for each channel of that image, or NULL; what no window meets of a larger image
+ * is 0. */
 void cn_convolution_down(const cn_convolution *convolution, const cn_kernels *kernels, const void *weight,
                          const void *bias, const void *large, size_t first, size_t count, void *scratch,
                          void *planes);
@@ -51,8 +53,8 @@ void cn_convolution_up(const cn_convolution *convolution, const cn_kernels *kern
                        const void *bias, const void *small, size_t first, size_t count, void *scratch,
                        void *planes);
 
-/* `down` with only the largest of each of pooling's windows of the smaller image, and where in its window that
- * was (which may be NULL); and slopes of these, spread where they belong. */
+/* `down` with only the largest of each of pooling's windows of the smaller image, and where in its window
+ * that was (which may be NULL); and slopes of these, spread where they belong. */
 void cn_convolution_down_pooled(const cn_convolution *convolution, const cn_kernels *kernels,
                                 const void *weight, const void *bias, const cn_pooling *pooling,
                                 const void *large, size_t first, size_t count, void *scratch, void *planes,

@@ -1,6 +1,6 @@
 #include "model/convolving.h"
 
-#include <string.h>
+#include "model/folding.h"
 
 enum { PLANES = 4 }; /* made, and used, at a time */
 
@@ -17,8 +17,8 @@ cn_convolving cn_convolving_plain(const cn_convolution *convolution, bool up, cn
 }
 
 /* A larger stride would leave out some of an image's repeated cells; and with few channels folding saves less
- * than it costs to part the image into its remainders. Maxima come out without their z, and activations that do
- * not always grow would have others. */
+ * than it costs to part the image into its remainders. Maxima come out without their z, and activations that
+ * do not always grow would have others. */
 bool cn_convolving_fuses(const cn_convolving *layer, size_t repeat, size_t pool)
 {
     enum { WORTH_FOLDING = 8 };
@@ -232,7 +232,8 @@ void cn_convolving_forward(const cn_convolving *layer, const cn_flow *flow, cons
     }
 }
 
-/* dz = dy f'(z), left in dy; its sums; and where only the largest came out, dz where they were: all spread. */
+/* dz = dy f'(z), left in dy; its sums; and where only the largest came out, dz where they were: all
+ * spread. */
 static void spread_slopes(const cn_convolving *layer, const cn_kernels *kernels, const void *kept_output,
                           const void *y, void *dy, void *sums, void *room)
 {

@@ -4,7 +4,7 @@
 #ifndef CN_MODEL_CONVOLVING_H
 #define CN_MODEL_CONVOLVING_H
 
-#include "model/folding.h"
+#include "model/convolution.h"
 #include "model/image.h"
 
 typedef struct cn_convolving {
@@ -19,8 +19,8 @@ typedef struct cn_convolving {
 /* A convolution as it is. */
 cn_convolving cn_convolving_plain(const cn_convolution *convolution, bool up, cn_activation activation);
 
-/* Whether it can well do an upsampling before it, or a pooling of maxima behind it (1: none), in its own work;
- * and that. */
+/* Whether it can well do an upsampling before it, or a pooling of maxima behind it (1: none), in its own
+ * work; and that. */
 bool cn_convolving_fuses(const cn_convolving *layer, size_t repeat, size_t pool);
 cn_convolving cn_convolving_fused(const cn_convolving *layer, size_t repeat, size_t pool);
 
@@ -35,9 +35,10 @@ size_t cn_convolving_folded(const cn_convolving *layer);
 const void *cn_convolving_weight(const cn_convolving *layer, const cn_kernels *kernels, const void *weight,
                                  void *room);
 
-/* One image: x to y, by way of `spread`. weight as above. kept may be NULL where nothing goes back. */
+/* One image: x to y. weight as above; `room` takes x spread, and must be 0 the first time. kept, of
+ * cn_convolving_kept_output reals, may be NULL where nothing goes back. */
 void cn_convolving_run(const cn_convolving *layer, const cn_kernels *kernels, const void *weight,
-                       const void *bias, const void *x, void *spread, void *kept, void *scratch, void *y);
+                       const void *bias, const void *x, void *room, void *kept, void *scratch, void *y);
 
 /* ---- A layer's functions ------------------------------------------------------------------------------- */
 

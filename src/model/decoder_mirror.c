@@ -1,6 +1,7 @@
 /* The encoder's layers from last to first, each undone: a dense layer by a dense layer to its input's size, a
- * convolution by one to its input's channels, a pool by repeating its cells. Each has the activation of the encoder's layer before it (the nearest that has one), the last one
- * ACT. Layers that only corrupt are left out. */
+ * convolution by one to its input's channels, a pool by repeating its cells. Each has the activation of the
+ * encoder's layer before it (the nearest that has one), the last one ACT. Layers that only corrupt are left
+ * out. */
 #include "model/decoder.h"
 
 enum { ACTIVATION };

@@ -6,18 +6,13 @@
 #include "model/affine.h"
 #include "model/decoder.h"
 
-/* ---- The layer that it is made of: y = ACT(WT x + b), W of the encoder's layer `layer` ------------------- */
+/* ---- The layer that it is made of: y = ACT(WT x + b), W of the encoder's layer `layer` ----------------- */
 
 enum { UNITS, ACTIVATION, LAYER };
 
 static const cn_option layer_options[] = {
     [UNITS] = {.name = "N", .type = CN_COUNT, .value_argument = true, .minimum = 1, .summary = "units"},
-    [ACTIVATION] = {.name = "ACT",
-                    .type = CN_WORD,
-                    .value_argument = true,
-                    .standard = "linear",
-                    .words = cn_activation_names,
-                    .summary = "activation"},
+    [ACTIVATION] = CN_ACTIVATION_OPTION,
     [LAYER] = {.name = "layer", .type = CN_COUNT, .summary = "the encoder's layer whose weight it shares"},
     {0},
 };
@@ -102,19 +97,8 @@ static void gradient(const cn_node *node, const cn_flow *flow, const cn_step *st
 
 static void lower(const cn_node *node, const cn_parameter *parameters, cn_program *program)
 {
-    cn_program_add(program, (cn_primitive){.kind = CN_MATMUL,
-                                           .input = node->input,
-                                           .output = node->output,
-                                           .parameter = &parameters[node->parameters[WEIGHT]],
-                                           .transposed = true});
-    cn_program_add(program, (cn_primitive){.kind = CN_ADD,
-                                           .input = node->output,
-                                           .output = node->output,
-                                           .parameter = &parameters[node->parameters[BIAS]]});
-    cn_program_add(program, (cn_primitive){.kind = CN_ACTIVATE,
-                                           .input = node->output,
-                                           .output = node->output,
-                                           .activation = activation(node)});
+    cn_affine_lower(node, &parameters[node->parameters[WEIGHT]], true, &parameters[node->parameters[BIAS]],
+                    activation(node), program);
 }
 
 static const cn_layer tied_layer = {
@@ -131,7 +115,7 @@ static const cn_layer tied_layer = {
 
 static const cn_part *const layers[] = {&tied_layer.part, NULL};
 
-/* ---- The decoder ----------------------------------------------------------------------------------------- */
+/* ---- The decoder --------------------------------------------------------------------------------------- */
 
 enum { ACTIVATIONS };
 

@@ -73,8 +73,24 @@ cn_pooling cn_image_pooling(cinch_shape large, size_t size)
                         .large_plane = large.sizes[0] * large.sizes[1]};
 }
 
-cinch_status cn_image_mirror_pool(const cn_node *node, size_t size, cn_text *spec, cinch_error *error)
+size_t cn_image_cells(const cn_node *node)
 {
+    return node->spec.values[0].count;
+}
+
+cinch_status cn_image_shape_pool(cn_node *node, cinch_error *error)
+{
+    cinch_status status = cn_image_check(node, error);
+    if (!status)
+        node->output = cn_image_pooled(node->input, cn_image_cells(node));
+    return status;
+}
+
+cinch_status cn_image_mirror_pool(const cn_node *node, cn_activation activation, cn_text *spec,
+                                  cinch_error *error)
+{
+    (void)activation;
+    size_t size = cn_image_cells(node);
     if (node->input.sizes[0] % size || node->input.sizes[1] % size)
         return cn_fail(error, CINCH_USAGE, "%zu does not divide %zux%zu: it has no mirror", size,
                        node->input.sizes[0], node->input.sizes[1]);

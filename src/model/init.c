@@ -1,5 +1,4 @@
 /* The weights that a training starts from: drawn, or out of a file. */
-#include "base/memory.h"
 #include "model/initializer.h"
 #include "model/model.h"
 

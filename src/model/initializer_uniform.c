@@ -1,5 +1,3 @@
-#include <math.h>
-
 #include "model/initializer.h"
 
 enum { WIDTH };

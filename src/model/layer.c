@@ -1,4 +1,4 @@
-/* What layers share: shapes as text, activations over whole arrays. */
+/* What layers share: shapes as text, the mirror of many, activations over whole arrays. */
 #include "model/layer.h"
 
 #include "base/memory.h"
@@ -41,6 +41,13 @@ bool cn_shape_count(cinch_shape shape, size_t *count)
         if (!cn_multiply(*count, shape.sizes[i], count))
             return false;
     return true;
+}
+
+cinch_status cn_mirror_dense(const cn_node *node, cn_activation activation, cn_text *spec, cinch_error *error)
+{
+    (void)error;
+    cn_text_add(spec, "dense %zu %s", cn_shape_size(node->input), cn_activation_names[activation]);
+    return CINCH_OK;
 }
 
 /* ---- Activations --------------------------------------------------------------------------------------- */

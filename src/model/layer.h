@@ -23,6 +23,13 @@ enum { CN_MAX_PARAMETERS = 4 }; /* of one layer */
         .words = cn_activation_names, .summary = "activation"                                                \
     }
 
+/* The option N of those that have units. */
+#define CN_UNITS_OPTION                                                                                      \
+    {                                                                                                        \
+        .name = "N", .type = CN_COUNT, .value_argument = true, .minimum = 1, .maximum = 1 << 24,             \
+        .summary = "units"                                                                                   \
+    }
+
 /* A layer in its place in a net. */
 typedef struct cn_node {
     const struct cn_layer *layer;
@@ -65,12 +72,13 @@ typedef struct cn_step {
     bool noise;    /* they act outside of training too */
     uint64_t seed;
     size_t epoch, epochs;
-    const size_t *rows; /* each batch row's number in the data: keys its draws */
+    const size_t *rows; /* the number in the data of each row in the buffers: keys its draws */
     size_t thread;      /* whose step it is */
     void *scratch;      /* the thread's own: as many reals as any layer's `scratch` asks for */
 } cn_step;
 
-/* The buffers a node works on in one plan: [rows][stride] reals each, rows of the batch. */
+/* The buffers a node works on in one plan: [rows][stride] reals each, rows of the batch or of the chunks that
+ * the threads have in hand. */
 typedef struct cn_flow {
     const void *x;
     void *y;    /* the output */
@@ -112,13 +120,13 @@ typedef struct cn_layer {
     cinch_status (*mirror)(const cn_node *node, cn_activation activation, cn_text *spec, cinch_error *error);
     /* Reals a row keeps from forward to backward; NULL: none. They are 0 before the first step. */
     size_t (*kept)(const cn_node *node);
-    /* Where in what a row keeps its code for penalties lies, and the slopes that they add; NULL: the code is the
-     * output. */
+    /* Where in what a row keeps its code for penalties lies, and the slopes that they add; NULL: the code is
+     * the output. */
     void (*code)(const cn_node *node, size_t *code, size_t *slope);
-    /* Reals of scratch that forward and backward need; NULL: none. */
+    /* Reals of scratch that forward, backward and gradient need; NULL: none. */
     size_t (*scratch)(const cn_node *node);
 
-    /* Rows [first, first + count) of the batch, each by itself: threads carry different rows. */
+    /* Rows [first, first + count) of the buffers, each by itself: threads carry different rows. */
     void (*forward)(const cn_node *node, const cn_flow *flow, const cn_step *step, size_t first,
                     size_t count);
     void (*backward)(const cn_node *node, const cn_flow *flow, const cn_step *step, size_t first,
@@ -133,8 +141,8 @@ typedef struct cn_layer {
     bool renames;
 
     /* What a planner may do in one with a neighbour. `repeats`: it only repeats cells N x N. `pools`: it only
-     * takes the largest of N x N cells. `fuses`: whether it can do such neighbours' work in its own (1: none);
-     * then it finds them in its node. NULL: 1, 1, false. */
+     * takes the largest of N x N cells. `fuses`: whether it can do such neighbours' work in its own (1:
+     * none); then it finds them in its node. NULL: 1, 1, false. */
     size_t (*repeats)(const cn_node *node);
     size_t (*pools)(const cn_node *node);
     bool (*fuses)(const cn_node *node, size_t repeat, size_t pool);
@@ -182,6 +190,10 @@ static inline size_t cn_shape_size(cinch_shape shape)
         size *= shape.sizes[i];
     return size;
 }
+
+/* The `mirror` of the layers that a dense one to their input's size undoes. */
+cinch_status cn_mirror_dense(const cn_node *node, cn_activation activation, cn_text *spec,
+                             cinch_error *error);
 
 /* "28x28x1", for messages and help; and back, a two-dimensional one with one channel. */
 void cn_shape_print(cinch_shape shape, cn_text *text);

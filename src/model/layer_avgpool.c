@@ -1,40 +1,14 @@
 /* The mean of each N x N window, the windows side by side; at the edges of what lies in the image. */
 #include "model/image.h"
 
-enum { SIZE };
-
 static const cn_option options[] = {
-    [SIZE] = {.name = "N",
-              .type = CN_COUNT,
-              .value_argument = true,
-              .minimum = 1,
-              .maximum = 4096,
-              .summary = "the window's height and width"},
+    CN_CELLS_OPTION("the window's height and width"),
     {0},
 };
 
-static size_t size_of(const cn_node *node)
-{
-    return node->spec.values[SIZE].count;
-}
-
-static cinch_status shape(cn_node *node, cinch_error *error)
-{
-    cinch_status status = cn_image_check(node, error);
-    if (!status)
-        node->output = cn_image_pooled(node->input, size_of(node));
-    return status;
-}
-
-static cinch_status mirror(const cn_node *node, cn_activation activation, cn_text *spec, cinch_error *error)
-{
-    (void)activation;
-    return cn_image_mirror_pool(node, size_of(node), spec, error);
-}
-
 static void forward(const cn_node *node, const cn_flow *flow, const cn_step *step, size_t first, size_t count)
 {
-    cn_pooling pooling = cn_image_pooling(node->input, size_of(node));
+    cn_pooling pooling = cn_image_pooling(node->input, cn_image_cells(node));
     for (size_t r = first; r < first + count; r++)
         step->kernels->pool_sum(&pooling, true, cn_row(step, flow->x, flow->x_stride, r),
                                 cn_row(step, flow->y, flow->y_stride, r));
@@ -43,7 +17,7 @@ static void forward(const cn_node *node, const cn_flow *flow, const cn_step *ste
 static void backward(const cn_node *node, const cn_flow *flow, const cn_step *step, size_t first,
                      size_t count)
 {
-    cn_pooling pooling = cn_image_pooling(node->input, size_of(node));
+    cn_pooling pooling = cn_image_pooling(node->input, cn_image_cells(node));
     for (size_t r = first; flow->dx && r < first + count; r++)
         step->kernels->pool_repeat(&pooling, true, cn_row(step, flow->dy, flow->y_stride, r),
                                    cn_row(step, flow->dx, flow->x_stride, r));
@@ -55,7 +29,7 @@ static void lower(const cn_node *node, const cn_parameter *parameters, cn_progra
     cn_program_add(program, (cn_primitive){.kind = CN_AVGPOOL,
                                            .input = node->input,
                                            .output = node->output,
-                                           .pooling = cn_image_pooling(node->input, size_of(node))});
+                                           .pooling = cn_image_pooling(node->input, cn_image_cells(node))});
 }
 
 const cn_layer cn_layer_avgpool = {
@@ -64,8 +38,8 @@ const cn_layer cn_layer_avgpool = {
              .summary = "the mean of each window",
              .equation = "y = mean of x over N x N cells, padding left out",
              .options = options},
-    .shape = shape,
-    .mirror = mirror,
+    .shape = cn_image_shape_pool,
+    .mirror = cn_image_mirror_pool,
     .forward = forward,
     .backward = backward,
     .lower = lower,

@@ -63,13 +63,6 @@ static size_t declare(const cn_node *node, cn_declaration *declarations)
     return 1;
 }
 
-static cinch_status mirror(const cn_node *node, cn_activation act, cn_text *spec, cinch_error *error)
-{
-    (void)error;
-    cn_text_add(spec, "dense %zu %s", cn_shape_size(node->input), cn_activation_names[act]);
-    return CINCH_OK;
-}
-
 /* The mixtures: one of all columns for each choice. */
 static size_t kept(const cn_node *node)
 {
@@ -165,7 +158,7 @@ const cn_layer cn_layer_concrete = {
     .by_epochs = true,
     .shape = shape,
     .declare = declare,
-    .mirror = mirror,
+    .mirror = cn_mirror_dense,
     .kept = kept,
     .forward = forward,
     .backward = backward,

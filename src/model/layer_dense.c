@@ -4,12 +4,7 @@
 enum { UNITS, ACTIVATION };
 
 static const cn_option options[] = {
-    [UNITS] = {.name = "N",
-               .type = CN_COUNT,
-               .value_argument = true,
-               .minimum = 1,
-               .maximum = 1 << 24,
-               .summary = "units"},
+    [UNITS] = CN_UNITS_OPTION,
     [ACTIVATION] = CN_ACTIVATION_OPTION,
     {0},
 };
@@ -44,13 +39,6 @@ static size_t declare(const cn_node *node, cn_declaration *declarations)
                                             .weight = true};
     declarations[BIAS] = (cn_declaration){.suffix = "bias", .shape = cn_shape_flat(out)};
     return 2;
-}
-
-static cinch_status mirror(const cn_node *node, cn_activation act, cn_text *spec, cinch_error *error)
-{
-    (void)error;
-    cn_text_add(spec, "dense %zu %s", cn_shape_size(node->input), cn_activation_names[act]);
-    return CINCH_OK;
 }
 
 static size_t kept(const cn_node *node)
@@ -105,18 +93,8 @@ static void gradient(const cn_node *node, const cn_flow *flow, const cn_step *st
 
 static void lower(const cn_node *node, const cn_parameter *parameters, cn_program *program)
 {
-    cn_program_add(program, (cn_primitive){.kind = CN_MATMUL,
-                                           .input = node->input,
-                                           .output = node->output,
-                                           .parameter = &parameters[node->parameters[WEIGHT]]});
-    cn_program_add(program, (cn_primitive){.kind = CN_ADD,
-                                           .input = node->output,
-                                           .output = node->output,
-                                           .parameter = &parameters[node->parameters[BIAS]]});
-    cn_program_add(program, (cn_primitive){.kind = CN_ACTIVATE,
-                                           .input = node->output,
-                                           .output = node->output,
-                                           .activation = activation(node)});
+    cn_affine_lower(node, &parameters[node->parameters[WEIGHT]], false, &parameters[node->parameters[BIAS]],
+                    activation(node), program);
 }
 
 const cn_layer cn_layer_dense = {
@@ -129,7 +107,7 @@ const cn_layer cn_layer_dense = {
     .shape = shape,
     .declare = declare,
     .activation = activation,
-    .mirror = mirror,
+    .mirror = cn_mirror_dense,
     .kept = kept,
     .forward = forward,
     .backward = backward,

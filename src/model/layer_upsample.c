@@ -1,27 +1,15 @@
 /* Each cell N times in both directions (nearest neighbour). */
 #include "model/image.h"
 
-enum { SIZE };
-
 static const cn_option options[] = {
-    [SIZE] = {.name = "N",
-              .type = CN_COUNT,
-              .value_argument = true,
-              .minimum = 1,
-              .maximum = 4096,
-              .summary = "how many times larger the image becomes"},
+    CN_CELLS_OPTION("how many times larger the image becomes"),
     {0},
 };
-
-static size_t size_of(const cn_node *node)
-{
-    return node->spec.values[SIZE].count;
-}
 
 static cinch_status shape(cn_node *node, cinch_error *error)
 {
     cinch_status status = cn_image_check(node, error);
-    size_t size = size_of(node);
+    size_t size = cn_image_cells(node);
     if (!status)
         node->output = (cinch_shape){
             .rank = 3,
@@ -33,13 +21,13 @@ static cinch_status mirror(const cn_node *node, cn_activation activation, cn_tex
 {
     (void)activation;
     (void)error;
-    cn_text_add(spec, "avgpool %zu", size_of(node));
+    cn_text_add(spec, "avgpool %zu", cn_image_cells(node));
     return CINCH_OK;
 }
 
 static void forward(const cn_node *node, const cn_flow *flow, const cn_step *step, size_t first, size_t count)
 {
-    cn_pooling pooling = cn_image_pooling(node->output, size_of(node));
+    cn_pooling pooling = cn_image_pooling(node->output, cn_image_cells(node));
     for (size_t r = first; r < first + count; r++)
         step->kernels->pool_repeat(&pooling, false, cn_row(step, flow->x, flow->x_stride, r),
                                    cn_row(step, flow->y, flow->y_stride, r));
@@ -48,7 +36,7 @@ static void forward(const cn_node *node, const cn_flow *flow, const cn_step *ste
 static void backward(const cn_node *node, const cn_flow *flow, const cn_step *step, size_t first,
                      size_t count)
 {
-    cn_pooling pooling = cn_image_pooling(node->output, size_of(node));
+    cn_pooling pooling = cn_image_pooling(node->output, cn_image_cells(node));
     for (size_t r = first; flow->dx && r < first + count; r++)
         step->kernels->pool_sum(&pooling, false, cn_row(step, flow->dy, flow->y_stride, r),
                                 cn_row(step, flow->dx, flow->x_stride, r));
@@ -60,7 +48,7 @@ static void lower(const cn_node *node, const cn_parameter *parameters, cn_progra
     cn_program_add(program, (cn_primitive){.kind = CN_RESIZE,
                                            .input = node->input,
                                            .output = node->output,
-                                           .pooling = cn_image_pooling(node->output, size_of(node))});
+                                           .pooling = cn_image_pooling(node->output, cn_image_cells(node))});
 }
 
 const cn_layer cn_layer_upsample = {
@@ -73,6 +61,6 @@ const cn_layer cn_layer_upsample = {
     .mirror = mirror,
     .forward = forward,
     .backward = backward,
-    .repeats = size_of,
+    .repeats = cn_image_cells,
     .lower = lower,
 };

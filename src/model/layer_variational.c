@@ -10,12 +10,7 @@
 enum { UNITS };
 
 static const cn_option options[] = {
-    [UNITS] = {.name = "N",
-               .type = CN_COUNT,
-               .value_argument = true,
-               .minimum = 1,
-               .maximum = 1 << 24,
-               .summary = "units"},
+    [UNITS] = CN_UNITS_OPTION,
     {0},
 };
 
@@ -49,13 +44,6 @@ static size_t declare(const cn_node *node, cn_declaration *declarations)
         declarations[2 * head + 1] = (cn_declaration){.suffix = biases[head], .shape = cn_shape_flat(out)};
     }
     return NPARAMETER;
-}
-
-static cinch_status mirror(const cn_node *node, cn_activation act, cn_text *spec, cinch_error *error)
-{
-    (void)error;
-    cn_text_add(spec, "dense %zu %s", cn_shape_size(node->input), cn_activation_names[act]);
-    return CINCH_OK;
 }
 
 static size_t kept(const cn_node *node)
@@ -209,7 +197,7 @@ const cn_layer cn_layer_variational = {
     .drawn = true,
     .shape = shape,
     .declare = declare,
-    .mirror = mirror,
+    .mirror = cn_mirror_dense,
     .kept = kept,
     .scratch = scratch,
     .code = code,

@@ -20,9 +20,10 @@ struct cinch_model {
     cn_scaler scaler;
     char *scaler_json;
     char *history; /* CSV, without the seconds */
-    char *
-        *columns; /* names of the input's columns, [values of a row], NULL where one is not known; NULL: none
-                     * is. Only where the first layer picks columns; a file has the names of those picked. */
+
+    /* Names of the input's columns, [values of a row], NULL where one is not known; NULL: none is. Only where
+     * the first layer picks columns; a file has the names of those picked. */
+    char **columns;
 };
 
 /* The net that the recipe describes, for rows of this shape (rank 0: as its `input` says); every parameter

@@ -1,7 +1,6 @@
 /* Figures asked for, checked, given what they need, drawn and written. */
 #include "report/figure.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 

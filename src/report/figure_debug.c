@@ -32,35 +32,19 @@ static cinch_status take_inputs(const cn_figure_job *job, page *all, cinch_error
 }
 
 /* The reconstructions are the sample's codes decoded. */
-static cinch_status decode(const cn_figure_job *job, page *all, float *rows, cinch_error *error)
-{
-    cn_scatter *decoded = &all->decoded;
-    cinch_shape shape = {2, {all->sample.count, all->sample.width}};
-    cinch_data *codes = cinch_data_view(CINCH_F32, shape, all->sample.codes, error);
-    cinch_runner *runner = codes ? cinch_runner_new(job->model, job->threads, error) : NULL;
-    cinch_status status =
-        runner ? cinch_runner_decode(runner, codes, 0, all->sample.count, rows, error) : CINCH_MEMORY;
-    size_t features = job->data->features;
-    for (size_t i = 0; !status && i < 2 * decoded->count; i++)
-        if (all->columns[i % 2] < features)
-            decoded->points[i] = (double)rows[i / 2 * features + all->columns[i % 2]];
-    cinch_runner_free(runner);
-    cinch_data_free(codes);
-    return status;
-}
-
 static cinch_status take_decoded(const cn_figure_job *job, page *all, cinch_error *error)
 {
     cn_scatter *decoded = &all->decoded;
-    size_t nvalue;
+    size_t features = job->data->features;
     *decoded = (cn_scatter){.count = all->sample.count, .rows = all->sample.rows};
-    if (!cn_multiply(decoded->count, job->data->features, &nvalue))
-        nvalue = SIZE_MAX;
     decoded->points = cn_new(2 * decoded->count, sizeof *decoded->points, error);
-    float *rows = decoded->points ? cn_new(nvalue, sizeof *rows, error) : NULL;
-    cinch_status status = rows ? decode(job, all, rows, error) : CINCH_MEMORY;
+    float *rows =
+        decoded->points ? cn_decode_codes(job->model, all->sample.codes, decoded->count, error) : NULL;
+    for (size_t i = 0; rows && i < 2 * decoded->count; i++)
+        if (all->columns[i % 2] < features)
+            decoded->points[i] = (double)rows[i / 2 * features + all->columns[i % 2]];
     cn_free(rows);
-    return status;
+    return rows ? CINCH_OK : CINCH_MEMORY;
 }
 
 static cinch_status fill(const cn_figure_job *job, page *all, cinch_error *error)

@@ -1,5 +1,4 @@
 /* loss: the losses of each epoch, out of the model's history. */
-#include <math.h>
 #include <stdio.h>
 
 #include "report/figure.h"

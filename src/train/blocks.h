@@ -3,8 +3,8 @@
  *
  * A batch is cut into blocks of CN_SUM_ROWS rows, summed in order; the blocks are added in the tree of
  * math/tree.h, a finer one than that over blocks of CN_BLOCK_ROWS, with the same nodes above it. A thread has
- * some blocks in a row; it adds what lies whole within its part and keeps the rest apart, and `total` adds the
- * threads' sums as one thread would have. So the bits do not depend on the threads.
+ * some blocks in a row; it adds what lies whole within its part and keeps the rest apart, and `total` adds
+ * the threads' sums as one thread would have. So the bits do not depend on the threads.
  */
 #ifndef CN_TRAIN_BLOCKS_H
 #define CN_TRAIN_BLOCKS_H

@@ -1,7 +1,6 @@
 /* Checkpoints: the model's file as it stands, and beside its tensors the optimizer's arrays, the best
  * epoch's values and the trainer's position. */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"

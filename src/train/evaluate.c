@@ -9,7 +9,7 @@
 
 struct cn_evaluator {
     cn_threads *threads;
-    cn_plan *plan;              /* so many rows for each thread */
+    cn_plan *plan;              /* a chunk of rows for each thread */
     double *values, *penalties; /* [most_rows] */
     void *sums; /* [blocks of CN_BLOCK_ROWS of them][stride of the code]: sums of codes; NULL where the plan
                  * needs no means */

@@ -14,8 +14,8 @@ typedef struct cn_objective {
 /* Reads `loss` and `penalty`, and refuses what does not go with the model. */
 cinch_status cn_objective_new(cn_objective *objective, const cinch_recipe *recipe, const cinch_model *model,
                               cinch_error *error);
-/* Makes it that of scores: without penalties, but for a drawn code with a loss in nats, which gets `kl 1`: the
- * negative evidence lower bound. */
+/* Makes it that of scores: without penalties, but for a drawn code with a loss in nats, which gets `kl 1`:
+ * the negative evidence lower bound. */
 cinch_status cn_objective_score(cn_objective *objective, const cinch_model *model, cinch_error *error);
 void cn_objective_clear(cn_objective *objective);
 const cn_loss *cn_objective_loss(const cn_objective *objective);

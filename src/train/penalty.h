@@ -1,7 +1,8 @@
-/* A penalty: what is added to the loss for the weights, the code or the encoder as a function, penalty_NAME.c.
+/* A penalty: what is added to the loss for the weights, the code or the encoder as a function,
+ * penalty_NAME.c.
  *
- * A penalty fills those of the functions below that it needs; the others are NULL. Pairs are for float and for
- * double. Everything that goes by rows or by tiles is called by several threads, each with its own.
+ * A penalty fills those of the functions below that it needs; the others are NULL. Pairs are for float and
+ * for double. Everything that goes by rows or by tiles is called by several threads, each with its own.
  */
 #ifndef CN_TRAIN_PENALTY_H
 #define CN_TRAIN_PENALTY_H
@@ -51,8 +52,8 @@ typedef struct cn_penalty {
     cn_penalty_codes *codes[2];
     cn_penalty_means *means;
 
-    /* Makes work->state, and what it needs of the flows and weights: only here may it allocate. `end` frees the
-     * state, however far it came. */
+    /* Makes work->state, and what it needs of the flows and weights: only here may it allocate. `end` frees
+     * the state, however far it came. */
     cinch_status (*begin)(cn_penalty_work *work, cinch_error *error);
     void (*end)(cn_penalty_work *work);
     /* After the forward pass of rows [first, first + count), before the encoder's backward pass: adds each

@@ -1,7 +1,7 @@
 /* The squared norm of the code's derivative by the row, J: a code that stays where it is when the row moves a
- * little (Rifai, Vincent, Muller, Glorot, Bengio 2011). Exact, with its exact gradient, for any number of dense
- * layers z_l = W_l h_(l-1) + b_l, h_l = f_l(z_l), h_0 the row, h_L the code; f'_l and f''_l stand for their
- * values at the row's z_l, scale for W / rows of the batch.
+ * little (Rifai, Vincent, Muller, Glorot, Bengio 2011). Exact, with its exact gradient, for any number of
+ * dense layers z_l = W_l h_(l-1) + b_l, h_l = f_l(z_l), h_0 the row, h_L the code; f'_l and f''_l stand for
+ * their values at the row's z_l, scale for W / rows of the batch.
  *
  * One layer has a closed form: |J|^2 = sum over units of f'(z_j)^2 |w_j|^2.
  *
@@ -10,7 +10,8 @@
  * and the gradient from there to the code again, the gradient to v_l taking its place:
  *     v_0 <- 2 scale v_0,  g_l = v_(l-1) W_l^T,  dW_l = sum of u_l^T v_(l-1),
  *     dz_l = f''_l sum over i of g_l v_l,  v_l <- g_l f'_l
- * What falls to z_l is added to what comes from the loss (cn_flow.dz) and goes down through the layers with it.
+ * What falls to z_l is added to what comes from the loss (cn_flow.dz) and goes down through the layers with
+ * it.
  */
 #include "base/memory.h"
 #include "train/penalty.h"
@@ -23,9 +24,10 @@ static const cn_option options[] = {
     {0},
 };
 
-/* ---- Loops over elements, in float and in double --------------------------------------------------------- */
+/* ---- Loops over elements, in float and in double ------------------------------------------------------- */
 
-/* first[j] = f'(z[j]), second[j] = f''(z[j]), y being f(z); z is used only where cn_activation_needs_input. */
+/* first[j] = f'(z[j]), second[j] = f''(z[j]), y being f(z); z is used only where
+ * cn_activation_needs_input. */
 typedef void slopes_of(size_t count, const void *z, const void *y, void *first, void *second);
 
 #define SLOPES_IN(precision, name, df, ddf)                                                                  \
@@ -153,10 +155,10 @@ static const struct loops {
     void (*bend_code)(size_t, size_t, const void *, const void *, void *);
 } loops[] = {LOOPS_NAMES(float), LOOPS_NAMES(double)};
 
-/* ---- What it keeps --------------------------------------------------------------------------------------- */
+/* ---- What it keeps ------------------------------------------------------------------------------------- */
 
-/* Of one dense layer; every buffer of a row or a virtual row has the stride of the layer's output, `below` that
- * of its input. */
+/* Of one dense layer; every buffer of a row or a virtual row has the stride of the layer's output, `below`
+ * that of its input. */
 typedef struct level {
     const cn_node *node;
     cn_flow *flow;
@@ -267,7 +269,7 @@ static void take_slopes(const level *of, const cn_step *step, size_t row, size_t
                                                                       second);
 }
 
-/* ---- One layer ------------------------------------------------------------------------------------------- */
+/* ---- One layer ----------------------------------------------------------------------------------------- */
 
 static void close_rows(const level *of, const cn_step *step, double weight, double scale, size_t first,
                        size_t count, double *values)
@@ -300,7 +302,7 @@ static void close_gradient(const level *of, const cn_step *step, double scale, s
                                    (const char *)of->matrix->panels + tile->first * real_size, reals);
 }
 
-/* ---- Several --------------------------------------------------------------------------------------------- */
+/* ---- Several ------------------------------------------------------------------------------------------- */
 
 /* out = in times a packed matrix, over the virtual rows of rows [first, first + count). */
 static void carry(const state *kept, const cn_step *step, size_t first, size_t count, const void *panels,
@@ -363,7 +365,7 @@ static void carry_up(const state *kept, const cn_step *step, size_t first, size_
     }
 }
 
-/* ---- The penalty ----------------------------------------------------------------------------------------- */
+/* ---- The penalty --------------------------------------------------------------------------------------- */
 
 static double scale_of(const cn_penalty_work *work, size_t batch_rows)
 {

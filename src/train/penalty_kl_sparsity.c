@@ -1,6 +1,6 @@
-/* How far each unit of a sigmoid code is from being on for a share RHO of the rows: the divergence of a coin of
- * probability q, the unit's mean over the batch, from one of probability RHO (Ng 2011). q is clamped, so that a
- * unit that is always off or on has a finite penalty, and no gradient. */
+/* How far each unit of a sigmoid code is from being on for a share RHO of the rows: the divergence of a coin
+ * of probability q, the unit's mean over the batch, from one of probability RHO (Ng 2011). q is clamped, so
+ * that a unit that is always off or on has a finite penalty, and no gradient. */
 #include "train/penalty.h"
 
 enum { SHARE, WEIGHT };

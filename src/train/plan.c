@@ -1,3 +1,4 @@
+/* Making a plan: what neighbours do in one, how many rows go at a time, every buffer. pass.c runs it. */
 #include "train/plan.h"
 
 #include <stdint.h>
@@ -6,17 +7,22 @@
 #include "base/memory.h"
 #include "model/image.h"
 
-/* ---- Buffers of the passes ------------------------------------------------------------------------------ */
+/* ---- Buffers of the passes ----------------------------------------------------------------------------- */
 
 /* A buffer of rows*stride reals, the product checked. */
-static void *new_buffer(const cn_plan *plan, size_t stride, cinch_error *error)
+static void *new_rows(const cn_plan *plan, size_t rows, size_t stride, cinch_error *error)
 {
     size_t count;
-    if (!cn_multiply(plan->rows, stride, &count)) {
-        cn_fail(error, CINCH_MEMORY, "a batch of %zu rows is too large", plan->rows);
+    if (!cn_multiply(rows, stride, &count)) {
+        cn_fail(error, CINCH_MEMORY, "a batch of %zu rows is too large", rows);
         return NULL;
     }
     return cn_new(count, plan->weights->kernels->real_size, error);
+}
+
+static void *new_buffer(const cn_plan *plan, size_t stride, cinch_error *error)
+{
+    return new_rows(plan, plan->rows, stride, error);
 }
 
 /* Decides what neighbours do in one. The code stays as it is: it must come out. */
@@ -42,6 +48,12 @@ static void fuse(cn_plan *plan)
     }
 }
 
+/* A row of what comes out of a node, padded: of one that pools too, the pool's. */
+static size_t output_stride(const cn_node *node)
+{
+    return cn_stride(cn_shape_size(node->pool > 1 ? node[1].output : node->output));
+}
+
 /* An idle node's flow begins where it ends: of one that repeats with the values before it, of one that pools
  * with those behind it. */
 static cinch_status new_flow(cn_plan *plan, size_t place, cinch_error *error)
@@ -58,7 +70,7 @@ static cinch_status new_flow(cn_plan *plan, size_t place, cinch_error *error)
         flow->dx = place ? flow[-1].dx : NULL;
         return CINCH_OK;
     }
-    flow->y_stride = cn_stride(cn_shape_size(node->pool > 1 ? node[1].output : node->output));
+    flow->y_stride = output_stride(node);
     flow->kept_stride = cn_stride(kept);
     flow->logits = place == cn_last_node(plan->model) && cn_objective_loss(plan->objective)->logits;
     for (size_t i = 0; i < node->nparameter; i++)
@@ -74,7 +86,7 @@ static cinch_status new_flow(cn_plan *plan, size_t place, cinch_error *error)
     return (flow->dy = new_buffer(plan, flow->y_stride, error)) ? CINCH_OK : CINCH_MEMORY;
 }
 
-/* ---- What is summed by rows, and what is kept of a batch ------------------------------------------------- */
+/* ---- What is summed by rows, and what is kept of a batch ----------------------------------------------- */
 
 static bool by_rows(const cinch_model *model)
 {
@@ -117,12 +129,7 @@ static cinch_status new_blocks(cn_plan *plan, size_t nthread, cinch_error *error
 
 static void *new_batch_buffer(const cn_plan *plan, size_t stride, cinch_error *error)
 {
-    size_t count;
-    if (!cn_multiply(plan->batch, stride, &count)) {
-        cn_fail(error, CINCH_MEMORY, "a batch of %zu rows is too large", plan->batch);
-        return NULL;
-    }
-    return cn_new(count, plan->weights->kernels->real_size, error);
+    return new_rows(plan, plan->batch, stride, error);
 }
 
 static cinch_status keep_batch(cn_plan *plan, cinch_error *error)
@@ -174,8 +181,7 @@ static size_t chunk_of(const cn_plan *plan)
     size_t reals = plan->stride;
     for (const cn_node *node = plan->nodes; node < plan->nodes + model->nnode; node++)
         if (!node->idle)
-            reals += 2 * cn_stride(cn_shape_size(node->pool > 1 ? node[1].output : node->output)) +
-                     (node->layer->kept ? cn_stride(node->layer->kept(node)) : 0);
+            reals += 2 * output_stride(node) + (node->layer->kept ? cn_stride(node->layer->kept(node)) : 0);
     size_t rows = MOST_REALS / reals;
     rows = rows < 1 ? 1 : rows < MOST_ROWS ? rows : MOST_ROWS;
     if (!by_rows(model))
@@ -251,7 +257,6 @@ cn_plan *cn_plan_new(const cinch_model *model, cn_weights *weights, const cn_obj
     plan->backward = backward;
     plan->features = cn_shape_size(model->input);
     plan->stride = cn_stride(plan->features);
-    plan->objective = objective;
     if (!(plan->nodes = cn_new(model->nnode, sizeof *plan->nodes, error)))
         goto fail;
     memcpy(plan->nodes, model->nodes, model->nnode * sizeof *plan->nodes);

@@ -1,5 +1,5 @@
-/* The plan of a pass: what is decided of a net once (buffers, what neighbours do in one: plan.c), and the calls
- * that carry rows through it (pass.c). */
+/* The plan of a pass: what is decided of a net once (buffers, what neighbours do in one: plan.c), and the
+ * calls that carry rows through it (pass.c). */
 #ifndef CN_TRAIN_PLAN_H
 #define CN_TRAIN_PLAN_H
 
@@ -39,8 +39,8 @@ typedef struct cn_plan {
     double *batch_values, *batch_penalties;
 } cn_plan;
 
-/* Everything that the passes of so many threads need is allocated here; they allocate nothing. The weights get
- * the transposes that they lack. batch 0: no batch, a chunk of rows for each thread. */
+/* Everything that the passes of so many threads need is allocated here; they allocate nothing. The weights
+ * get the transposes that they lack. batch 0: no batch, a chunk of rows for each thread. */
 cn_plan *cn_plan_new(const cinch_model *model, cn_weights *weights, const cn_objective *objective,
                      size_t batch, size_t nthread, bool backward, cinch_error *error);
 void cn_plan_free(cn_plan *plan);
@@ -48,13 +48,13 @@ void cn_plan_free(cn_plan *plan);
 /* Makes a step the thread's: its scratch, and the rows that cn_plan_gather puts there. */
 void cn_plan_enter(const cn_plan *plan, cn_step *step, size_t thread);
 
-/* Rows of data, order[0..count) (NULL: first, first + 1, ...), scaled and in the engine's order, to the plan's
- * rows from `place` on. */
+/* Rows of data, order[0..count) (NULL: first, first + 1, ...), scaled and in the engine's order, to the
+ * plan's rows from `place` on. */
 void cn_plan_gather(const cn_plan *plan, const cn_step *step, const cinch_data *data, const size_t *order,
                     size_t first, size_t count, size_t place);
 
-/* Where plan->means is there, before cn_plan_pass: all rows of the batch through the encoder, then the means of
- * the units, by any threads. `sums` is [nsum][stride] reals whose columns add up to the batch's: the codes
+/* Where plan->means is there, before cn_plan_pass: all rows of the batch through the encoder, then the means
+ * of the units, by any threads. `sums` is [nsum][stride] reals whose columns add up to the batch's: the codes
  * themselves, or sums of some of them each. */
 void cn_plan_encode(const cn_plan *plan, const cn_step *step, size_t first, size_t count);
 void cn_plan_means(const cn_plan *plan, const void *sums, size_t nsum, size_t stride, size_t batch_rows,
@@ -71,8 +71,8 @@ void cn_plan_pass(const cn_plan *plan, const cn_step *step, size_t batch_rows, s
 void cn_plan_share(const cn_plan *plan, size_t batch_rows, size_t nthread, size_t thread, size_t *first,
                    size_t *count);
 
-/* Gathers rows [first, first + count) of a batch, which are order[] of the data, and carries them through. Not
- * for plans with means. */
+/* Gathers rows [first, first + count) of a batch, which are order[] of the data, and carries them through.
+ * Not for plans with means. */
 void cn_plan_carry(const cn_plan *plan, const cn_step *step, const cinch_data *data, const size_t *order,
                    size_t batch_rows, size_t first, size_t count);
 
@@ -81,7 +81,8 @@ void cn_plan_carry(const cn_plan *plan, const cn_step *step, const cinch_data *d
 void cn_plan_gradient(const cn_plan *plan, const cn_step *step, size_t batch_rows, const cn_tile *tile,
                       void *gradient);
 
-/* The batch's loss without penalties, and all its penalties but the weights': sums over fixed blocks of rows. */
+/* The batch's loss without penalties, and all its penalties but the weights': sums over fixed blocks of
+ * rows. */
 double cn_plan_reconstruction(const cn_plan *plan, size_t batch_rows);
 double cn_plan_code_penalty(const cn_plan *plan, size_t batch_rows);
 

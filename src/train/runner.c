@@ -1,5 +1,4 @@
 /* cinch_runner: a model with all that running it needs, made as it is first asked for. */
-#include <math.h>
 #include <stdint.h>
 #include <string.h>
 

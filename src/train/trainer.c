@@ -266,8 +266,8 @@ static void account_tiles(cinch_trainer *trainer, size_t batch)
     trainer->loss_sum += penalty * (double)batch;
 }
 
-/* Steps to the epoch's end or to a pause. Two barriers end a step: after the first all rows are through, after
- * the second all parameters are updated. What thread 0 writes between them the others read after the
+/* Steps to the epoch's end or to a pause. Two barriers end a step: after the first all rows are through,
+ * after the second all parameters are updated. What thread 0 writes between them the others read after the
  * second. */
 static void run_steps(void *arg, size_t thread)
 {

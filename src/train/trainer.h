@@ -37,7 +37,8 @@ struct cinch_trainer {
     double best_loss; /* infinity before any */
     float **best;     /* [parameters]: the best epoch's values; NULL unless keep_best */
 
-    /* Between the threads of a step; written by thread 0 between its two barriers. */
+    /* Between the threads of a step: pause and diverged are written by thread 0 between the two barriers that
+     * end it. */
     double next_call; /* clock time of the next callback; infinity without one */
     bool pause, diverged;
 };

@@ -1,7 +1,6 @@
 #include "train/weights.h"
 
 #include "base/memory.h"
-#include "math/tree.h"
 
 /* Reals of a vector in one tile; where each is much work, fewer, so that threads can share them. */
 enum { VECTOR_TILE = 64, WORKED_TILE = 48 };
