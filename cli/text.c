@@ -77,16 +77,32 @@ const char *cn_nearest(const char *wrong, const char *const *names, size_t count
 
 /* ---- Shapes -------------------------------------------------------------------------------------------- */
 
+/* Bytes of what a terminal must not be sent as it is, 0 for anything else: control characters, those beyond
+ * ASCII too (U+0080 to U+009F), and the marks that reorder or break a line, as in the library's messages
+ * (U+200E, U+200F, U+2028 to U+202E, U+2066 to U+2069). */
+static size_t hidden_length(const unsigned char *c)
+{
+    if (*c < 32 || *c == 127)
+        return 1;
+    if (c[0] == 0xC2 && c[1] >= 0x80 && c[1] < 0xA0)
+        return 2;
+    if (c[0] != 0xE2 || (c[1] != 0x80 && c[1] != 0x81))
+        return 0;
+    bool mark = c[1] == 0x80 ? c[2] == 0x8E || c[2] == 0x8F || (c[2] >= 0xA8 && c[2] <= 0xAE)
+                             : c[2] >= 0xA6 && c[2] <= 0xA9;
+    return mark ? 3 : 0;
+}
+
 void cn_print_escaped(FILE *out, const char *text)
 {
-    for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
-        /* 0xC2 0x80-0x9F are the control characters beyond ASCII, in UTF-8. */
-        bool control =
-            *c < 32 || *c == 127 || (c != (const unsigned char *)text && c[-1] == 0xC2 && *c < 0xA0);
-        if (control)
-            fprintf(out, "\\x%02x", *c);
-        else
+    const unsigned char *c = (const unsigned char *)text;
+    while (*c) {
+        size_t hidden = hidden_length(c);
+        for (size_t i = 0; i < hidden; i++)
+            fprintf(out, "\\x%02x", c[i]);
+        if (!hidden)
             putc(*c, out);
+        c += hidden ? hidden : 1;
     }
 }
 
@@ -110,16 +126,27 @@ size_t cn_shape_values(cinch_shape shape)
 
 /* ---- JSON ---------------------------------------------------------------------------------------------- */
 
+/* The code point of a character that hidden_length knows. */
+static unsigned hidden_point(const unsigned char *c, size_t length)
+{
+    return length == 1   ? c[0]
+           : length == 2 ? (c[0] & 0x1FU) << 6 | (c[1] & 0x3FU)
+                         : (c[0] & 0x0FU) << 12 | (c[1] & 0x3FU) << 6 | (c[2] & 0x3FU);
+}
+
 static void print_string(const char *text)
 {
     putchar('"');
-    for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
+    const unsigned char *c = (const unsigned char *)text;
+    while (*c) {
+        size_t hidden = hidden_length(c);
         if (*c == '"' || *c == '\\')
             printf("\\%c", *c);
-        else if (*c < 32 || *c == 127)
-            printf("\\u%04x", *c);
+        else if (hidden)
+            printf("\\u%04x", hidden_point(c, hidden));
         else
             putchar(*c);
+        c += hidden ? hidden : 1;
     }
     putchar('"');
 }

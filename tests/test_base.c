@@ -132,6 +132,9 @@ static void test_error(void **state)
         {"\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80"}, /* beyond U+10FFFF */
         {"\xc2\x9b", "\\xc2\\x9b"},                   /* a C1 control: CSI */
         {"\xe2\x80\xae", "\\xe2\\x80\\xae"},          /* right-to-left override */
+        {"\xef\xbf\xbe", "\\xef\\xbf\\xbe"},          /* U+FFFE, no character: cairo refuses it */
+        {"\xef\xb7\x90", "\\xef\\xb7\\x90"},          /* U+FDD0, nor is this */
+        {"\xef\xbf\xbd", "\xef\xbf\xbd"},
     };
     (void)state;
     for (size_t i = 0; i < COUNT_OF(cases); i++) {

@@ -280,6 +280,19 @@ if script -qec true /dev/null > out 2>&1; then
 fi
 judge "no escapes but on a terminal" "$(grep -c "$(printf '\033')" err | grep -v '^0$')"
 
+# ---- Names that a terminal must not be sent --------------------------------------------------------------------
+
+# A C1 control, a mark that turns the line around, and U+FFFE, which is no character and cairo refuses.
+odd=$(printf 'a\302\233\342\200\256\357\277\276')
+{ echo "${odd}1,${odd}2" && seq 40 | awk '{ print sin($1) "," cos($1) }'; } > odd.csv
+expect "a training on odd names" 0 "" "$CINCH" train --train odd.csv --encoder "concrete 2" --decoder "dense 2" --epochs 2 \
+    --figures mask -o odd --quiet
+for form in "" --json; do
+    "$CINCH" info odd $form > out 2>&1
+    judge "odd names by info $form" "$(grep -c 'a\\\(xc2\\x9b\\xe2\\x80\\xae\|u009b\\u202e\)' out | grep -v '^[1-9]')$(
+        grep -c "$(printf '\302\233\|\342\200\256')" out | grep -v '^0$')"
+done
+
 # ---- The word donut --------------------------------------------------------------------------------------------
 
 expect "the donut" 0 "donut: donut (generated)" "$CINCH" info donut

@@ -24,12 +24,18 @@ static size_t utf8_length(const unsigned char *s, unsigned *point)
     return value > 0x10ffff || (value >= 0xd800 && value <= 0xdfff) || value < least[length] ? 0 : length;
 }
 
+/* Unicode's noncharacters, which cairo, for one, takes no text with. */
+static bool is_no_character(unsigned point)
+{
+    return (point & 0xfffe) == 0xfffe || (point >= 0xfdd0 && point <= 0xfdef);
+}
+
 /* Whether a terminal may be shown it: no control characters, none of the marks that reorder or break a
  * line. */
 static bool is_shown(unsigned point)
 {
-    return point >= 0x20 && !(point >= 0x7f && point <= 0x9f) && point != 0x200e && point != 0x200f &&
-           !(point >= 0x2028 && point <= 0x202e) && !(point >= 0x2066 && point <= 0x2069);
+    return !is_no_character(point) && point >= 0x20 && !(point >= 0x7f && point <= 0x9f) && point != 0x200e &&
+           point != 0x200f && !(point >= 0x2028 && point <= 0x202e) && !(point >= 0x2066 && point <= 0x2069);
 }
 
 void cn_escape(const char *source, char *target, size_t room)
