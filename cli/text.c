@@ -77,17 +77,32 @@ const char *cn_nearest(const char *wrong, const char *const *names, size_t count
 
 /* ---- Shapes -------------------------------------------------------------------------------------------- */
 
-void cn_print_escaped(FILE *out, const char *text)
+static void print_escaped(FILE *out, const char *text, bool doubled)
 {
     for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
         /* 0xC2 0x80-0x9F are the control characters beyond ASCII, in UTF-8. */
         bool control =
             *c < 32 || *c == 127 || (c != (const unsigned char *)text && c[-1] == 0xC2 && *c < 0xA0);
+        if (doubled && *c == '"')
+            putc('"', out);
         if (control)
             fprintf(out, "\\x%02x", *c);
         else
             putc(*c, out);
     }
+}
+
+void cn_print_escaped(FILE *out, const char *text)
+{
+    print_escaped(out, text, false);
+}
+
+void cn_print_name(FILE *out, const char *name)
+{
+    const char *quote = strpbrk(name, ",\"") ? "\"" : "";
+    fputs(quote, out);
+    print_escaped(out, name, *quote);
+    fputs(quote, out);
 }
 
 const char *cn_shape_text(cinch_shape shape, char text[CN_SHAPE_TEXT])
