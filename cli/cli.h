@@ -104,6 +104,8 @@ const char *cn_nearest(const char *wrong, const char *const *names, size_t count
 
 /* A text from a file, as \xHH what a terminal must not be sent: control characters, marks that reorder a line. */
 void cn_print_escaped(FILE *out, const char *text);
+/* A column's name, in quotes where it has a comma or a quote: as a header has it and --columns takes it. */
+void cn_print_name(FILE *out, const char *name);
 
 /* "28x28x1". Returns `text`. */
 enum { CN_SHAPE_TEXT = 21 * CINCH_MAX_RANK + 1 };

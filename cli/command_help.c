@@ -40,12 +40,14 @@ static const cn_flag flags[] = {
 
 const cn_command cn_command_help = {
     .name = "help",
-    .usage = "[COMMAND | TOPIC]",
+    .usage = "[COMMAND | TOPIC | NAME]",
     .summary = "what a command does, what a recipe may say",
     .examples = "cinch help train\n"
                 "cinch help layers\n"
+                "cinch help dense\n"
                 "source <(cinch help --completion bash)\n",
-    .description = "Without a word it lists the commands and the topics.",
+    .description = "Without a word it lists the commands and the topics. NAME is anything that a topic\n"
+                   "lists: a layer, an optimizer, a figure, a recipe's key.",
     .flags = flags,
     .most_words = 1,
     .run = run,

@@ -118,7 +118,7 @@ static void print_chosen(const cinch_model *model)
         const char *name = cinch_model_column(model, column);
         fputs(i ? ", " : " ", stdout);
         if (name)
-            cn_print_escaped(stdout, name);
+            cn_print_name(stdout, name);
         else
             printf("%zu", column);
     }
@@ -217,7 +217,7 @@ static void print_columns(const cinch_data *data)
     for (size_t i = 0; i < features && i < MOST; i++) {
         const char *name = cinch_data_column(data, i);
         fputs(i ? ", " : " ", stdout);
-        cn_print_escaped(stdout, name ? name : "");
+        cn_print_name(stdout, name ? name : "");
     }
     puts(features > MOST ? ", ..." : "");
 }

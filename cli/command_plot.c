@@ -57,10 +57,10 @@ const cn_command cn_command_plot = {
     .name = "plot",
     .usage = "FIGURE MODEL [DATA] -o FILE",
     .summary = "draws a figure: compare, grid, walk, latent, loss, filters, ...",
+    .examples = "cinch plot loss run -o loss.png\n"
+                "cinch plot \"compare rows=input,code\" run digits.idx.gz -o digits.svg\n"
+                "cinch plot latent run table.csv --label species -o codes.pdf\n",
     .description =
-        "  cinch plot loss run -o loss.png\n"
-        "  cinch plot \"compare rows=input,code\" run digits.idx.gz -o digits.svg\n"
-        "  cinch plot latent run table.csv --label species -o codes.pdf\n\n"
         "FIGURE is a name or, in quotes, a name with its options; `cinch help figures` lists them.\n"
         "MODEL is a model file or a run folder. DATA are rows, where the figure draws rows.",
     .flags = flags,

@@ -93,17 +93,32 @@ static size_t hidden_length(const unsigned char *c)
     return mark ? 3 : 0;
 }
 
-void cn_print_escaped(FILE *out, const char *text)
+static void print_escaped(FILE *out, const char *text, bool doubled)
 {
     const unsigned char *c = (const unsigned char *)text;
     while (*c) {
         size_t hidden = hidden_length(c);
+        if (doubled && *c == '"')
+            putc('"', out);
         for (size_t i = 0; i < hidden; i++)
             fprintf(out, "\\x%02x", c[i]);
         if (!hidden)
             putc(*c, out);
         c += hidden ? hidden : 1;
     }
+}
+
+void cn_print_escaped(FILE *out, const char *text)
+{
+    print_escaped(out, text, false);
+}
+
+void cn_print_name(FILE *out, const char *name)
+{
+    const char *quote = strpbrk(name, ",\"") ? "\"" : "";
+    fputs(quote, out);
+    print_escaped(out, name, *quote);
+    fputs(quote, out);
 }
 
 const char *cn_shape_text(cinch_shape shape, char text[CN_SHAPE_TEXT])

@@ -345,8 +345,8 @@ cinch_status cinch_figure_draw(const char *spec, const cinch_figure_input *input
 /* ---- Help, from the tables that the parsers use -------------------------------------------------------- */
 
 /* The text of `cinch help TOPIC`: recipe, layers, activations, decoders, losses, penalties, optimizers,
- * initializers, figures. NULL with an error that names the nearest topic. The caller frees it with
- * cinch_text_free. */
+ * initializers, figures, or the name of one part or key ("dense", "adam", "epochs"). NULL with an error that
+ * names the nearest. The caller frees it with cinch_text_free. */
 char *cinch_help_text(const char *topic, cinch_error *error);
 void cinch_text_free(char *text);
 

@@ -106,6 +106,9 @@ if (ulimit -v 1024000 && "$CINCH" help > out 2>&1); then
     starved "images for which there is no memory" "upsample 4096"
     starved "windows for which there is no memory" "conv 4096 1x1 | conv 4096 255x255"
 fi
+image "a pool whose mirror is another size" 2 "2 does not divide 4x3: it has no mirror: write the decoder as a pipeline" \
+    "maxpool 2" mirror
+image "a stride whose mirror is another size" 2 "no mirror: write the decoder as a pipeline" "conv 2 3x3 stride=2" mirror
 rm -rf other
 for encoder in "conv 2 3x3 stride=200" "maxpool 4096" "conv 1 255x255" "deconv 1 255x1 stride=9 | avgpool 4096" \
     "avgpool 2 | upsample 9 | maxpool 4 | conv 2 7x1 stride=255"; do
@@ -113,6 +116,8 @@ for encoder in "conv 2 3x3 stride=200" "maxpool 4096" "conv 1 255x255" "deconv 1
         --epochs 1 --quiet -o beyond --encoder "$encoder" --decoder "dense 12"
 done
 refused "kl without a variational layer" "kl needs a variational layer" --encoder "dense 5" --penalty "kl 1"
+refused "bce of a linear output" 'is dense linear (make it sigmoid, as in --decoder "mirror sigmoid")' \
+    --encoder "dense 5" --loss bce
 refused "a drawn code in a decoder" "it has no place in a decoder" --encoder "dense 5" \
     --decoder "variational 3 | dense 12"
 refused "tied behind a drawn code" "layer 1 (variational 3) is not dense" \
@@ -125,6 +130,19 @@ expect "encode gives it again" 0 "" "$CINCH" encode drawn table.csv
 judge "a mean is not drawn" "$(cmp out means.csv 2>&1)"
 expect "info on a drawn code" 0 "" "$CINCH" info drawn
 said "its two heads" "78"
+
+# ---- Names of columns ------------------------------------------------------------------------------------------
+
+{
+    echo 'plain,"with, comma","with ""quote"""'
+    sed 1d table.csv | cut -d, -f1-3
+} > named.csv
+expect "info on a header" 0 "" "$CINCH" info named.csv
+said "names as a header has them" 'columns: plain, "with, comma", "with ""quote"""'
+expect "two chosen columns" 0 "" "$CINCH" train --train named.csv --columns '"with, comma"' --encoder "concrete 1" \
+    --epochs 2 -o chosen --quiet
+expect "info on chosen columns" 0 "" "$CINCH" info chosen
+said "the name of the chosen one" 'chosen columns: "with, comma"'
 
 # ---- Exit codes of what is read ------------------------------------------------------------------------------
 

@@ -17,6 +17,17 @@ for word in "" $commands $topics; do
     # shellcheck disable=SC2086
     judge "help $word fits 80 columns" "$("$CINCH" help $word | awk 'length > 80' | head -n 1)"
 done
+# One part by its name is what its topic says of it.
+for topic in layers decoders losses penalties optimizers initializers figures; do
+    for part in $("$CINCH" help "$topic" | sed -n '/^[A-Z][a-z]*$/,$s/^\([a-z][a-z0-9_]*\).*/\1/p'); do
+        [ "$part" = loss ] && continue # the word for all losses
+        judge "help $part is in help $topic" "$("$CINCH" help "$part" 2>&1 | sed 1,2d |
+            awk 'NR == FNR { known[$0]; next } !($0 in known) || !NF { exit } { n++ } END { exit n < 2 }' \
+                <("$CINCH" help "$topic") - || echo "it is not")"
+    done
+done
+judge "help patience is of the key" "$("$CINCH" help patience 2>&1 | grep -q '^  patience  *epochs' || echo "it is not")"
+judge "help dens names the nearest" "$("$CINCH" help dens 2>&1 | grep -q '"dense"' || echo "it does not")"
 for topic in $topics; do
     judge "the overview names $topic" "$("$CINCH" help | grep -qw "$topic" || echo "it does not")"
 done

@@ -92,7 +92,8 @@ cinch_status cn_image_mirror_pool(const cn_node *node, cn_activation activation,
     (void)activation;
     size_t size = cn_image_cells(node);
     if (node->input.sizes[0] % size || node->input.sizes[1] % size)
-        return cn_fail(error, CINCH_USAGE, "%zu does not divide %zux%zu: it has no mirror", size,
+        return cn_fail(error, CINCH_USAGE,
+                       "%zu does not divide %zux%zu: it has no mirror: write the decoder as a pipeline", size,
                        node->input.sizes[0], node->input.sizes[1]);
     cn_text_add(spec, "upsample %zu", size);
     return CINCH_OK;

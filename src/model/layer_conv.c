@@ -86,8 +86,10 @@ static cinch_status mirror(const cn_node *node, cn_activation act, cn_text *spec
         return cn_fail(error, CINCH_USAGE,
                        "with pad=valid it has no mirror: write the decoder as a pipeline");
     if (node->input.sizes[0] % stride || node->input.sizes[1] % stride)
-        return cn_fail(error, CINCH_USAGE, "stride %zu does not divide %zux%zu: it has no mirror", stride,
-                       node->input.sizes[0], node->input.sizes[1]);
+        return cn_fail(
+            error, CINCH_USAGE,
+            "stride %zu does not divide %zux%zu: it has no mirror: write the decoder as a pipeline", stride,
+            node->input.sizes[0], node->input.sizes[1]);
     cn_text_add(spec, "%s %zu %zux%zu %s", stride > 1 ? "deconv" : "conv", node->input.sizes[2],
                 values[KERNEL].size.height, values[KERNEL].size.width, cn_activation_names[act]);
     if (stride > 1)

@@ -167,12 +167,45 @@ const char *cinch_help_name(const char *name, size_t index)
 
 /* ---- Texts --------------------------------------------------------------------------------------------- */
 
-static void fail_unknown(const char *name, cinch_error *error)
+/* A part by its own name, "dense" or "adam", or a key, "patience": its entry of each topic that has one. */
+static bool add_entries(const char *name, cn_text *text)
+{
+    bool found = false;
+    for (size_t i = 0; i < NTOPIC; i++)
+        for (const cn_part *const *part = topics[i].parts; part && *part; part++)
+            if (strcmp((*part)->name, name) == 0) {
+                cn_text_add(text, "%s", found ? "\n" : "");
+                cn_parts_help(topics[i].kind, (const cn_part *const[]){*part, NULL}, text);
+                found = true;
+            }
+    for (size_t i = 0; i < CN_NKEY; i++)
+        if (cn_key_equal(cn_recipe_keys[i].option.name, name)) {
+            cn_text_add(text, "%s[%s]\n", found ? "\n" : "", cn_recipe_keys[i].section);
+            cn_option_help(&cn_recipe_keys[i].option, text);
+            found = true;
+        }
+    return found;
+}
+
+/* The nearest topic, else the nearest part of one. */
+static const char *nearest_name(const char *name)
 {
     const char *names[NTOPIC + 1] = {NULL};
     for (size_t i = 0; i < NTOPIC; i++)
         names[i] = topics[i].name;
     const char *nearest = cn_text_nearest(name, names);
+    for (size_t i = 0; i < NTOPIC && !nearest; i++) {
+        const char *parts[MOST + 1] = {NULL};
+        for (size_t j = 0; j < MOST && topics[i].parts && topics[i].parts[j]; j++)
+            parts[j] = topics[i].parts[j]->name;
+        nearest = cn_text_nearest(name, parts);
+    }
+    return nearest;
+}
+
+static void fail_unknown(const char *name, cinch_error *error)
+{
+    const char *nearest = nearest_name(name);
     if (nearest)
         cn_fail(error, CINCH_USAGE, "no help on \"%.80s\"; the nearest is \"%s\"", name, nearest);
     else
@@ -182,11 +215,13 @@ static void fail_unknown(const char *name, cinch_error *error)
 char *cinch_help_text(const char *name, cinch_error *error)
 {
     const topic *found = find_topic(name);
+    cn_text text = {0};
+    if (!found && add_entries(name, &text))
+        return cn_text_take(&text, error);
     if (!found) {
         fail_unknown(name, error);
         return NULL;
     }
-    cn_text text = {0};
     cn_text_add(&text, "%s", found->examples);
     if (found->print)
         found->print(&text);

@@ -19,8 +19,10 @@ static cinch_status fits_output(const cn_loss *loss, const cn_node *last, cinch_
 {
     if (!loss->logits || (last->layer->activation && last->layer->activation(last) == CN_SIGMOID))
         return CINCH_OK;
-    return cn_fail(error, CINCH_USAGE, "%s needs a sigmoid output; the decoder's last layer is %s %s",
-                   loss->part.name, last->layer->part.name,
+    return cn_fail(error, CINCH_USAGE,
+                   "%s needs a sigmoid output; the decoder's last layer is %s%s%s (make it sigmoid, as in "
+                   "--decoder \"mirror sigmoid\")",
+                   loss->part.name, last->layer->part.name, last->layer->activation ? " " : "",
                    last->layer->activation ? cn_activation_names[last->layer->activation(last)] : "");
 }
 
