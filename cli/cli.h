@@ -135,7 +135,6 @@ cinch_model *cn_model_open(const char *path, cinch_error *error);
  * changed by the command's flags; a relative path is looked up in the data folder last. */
 cinch_data *cn_data_open(const cn_arguments *arguments, const char *path, const cinch_model *model,
                          cinch_error *error);
-extern const char *const cn_data_flag_names[];
 #define CN_DATA_FLAGS                                                                                        \
     {"columns", 0, "LIST", "features: names, indices, ranges (0-3)"},                                        \
         {"label", 0, "COLUMN", "column that is a class, not a feature"},                                     \
@@ -194,7 +193,7 @@ typedef struct cn_progress {
 void cn_progress_init(cn_progress *progress, bool quiet, size_t log_every, volatile sig_atomic_t *stop);
 bool cn_progress_show(const cinch_progress *now, void *progress); /* a cinch_callback */
 void cn_progress_note(const char *line, void *progress);
-void cn_progress_end(cn_progress *progress);    /* takes the bar away */
-void cn_progress_finish(cn_progress *progress); /* the last epoch's line, where it has none yet, too */
+/* Takes the bar away; the last epoch's line, where it has none yet, too. */
+void cn_progress_finish(cn_progress *progress);
 
 #endif

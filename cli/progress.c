@@ -21,7 +21,7 @@ void cn_progress_init(cn_progress *progress, bool quiet, size_t log_every, volat
     };
 }
 
-void cn_progress_end(cn_progress *progress)
+static void take_away_bar(cn_progress *progress)
 {
     if (progress->bar)
         fputs("\r\033[K", stderr);
@@ -33,7 +33,7 @@ void cn_progress_note(const char *line, void *user)
     cn_progress *progress = user;
     if (progress->quiet)
         return;
-    cn_progress_end(progress);
+    take_away_bar(progress);
     cn_print_escaped(stderr, line);
     putc('\n', stderr);
 }
@@ -106,7 +106,7 @@ static void draw_bar(cn_progress *progress, const cinch_progress *now)
 static void print_epoch(cn_progress *progress, size_t number, const cinch_epoch *epoch)
 {
     progress->any_passed = false;
-    cn_progress_end(progress);
+    take_away_bar(progress);
     fprintf(stderr, "%s%sepoch %zu  loss %.6g", progress->stage, *progress->stage ? "  " : "", number,
             epoch->train_loss);
     if (epoch->train_reconstruction < epoch->train_loss || epoch->train_reconstruction > epoch->train_loss)
@@ -155,5 +155,5 @@ void cn_progress_finish(cn_progress *progress)
 {
     if (progress->any_passed)
         print_epoch(progress, progress->passed_epoch, &progress->passed);
-    cn_progress_end(progress);
+    take_away_bar(progress);
 }

@@ -38,7 +38,8 @@ cinch_model *cn_model_open(const char *path, cinch_error *error)
 
 /* ---- Rows ---------------------------------------------------------------------------------------------- */
 
-const char *const cn_data_flag_names[] = {"columns", "label", "array", "missing", NULL};
+/* CN_DATA_FLAGS' names, which are keys of the recipe too. */
+static const char *const data_flag_names[] = {"columns", "label", "array", "missing", NULL};
 
 /* Where the library looks too: CINCH_DATA, $XDG_DATA_HOME/cinch, ~/.local/share/cinch. */
 static char *data_folder(cinch_error *error)
@@ -69,7 +70,7 @@ static char *in_data_folder(const char *path, cinch_error *error)
 
 static bool any_data_flag(const cn_arguments *arguments)
 {
-    for (const char *const *name = cn_data_flag_names; *name; name++)
+    for (const char *const *name = data_flag_names; *name; name++)
         if (cn_flag_given(arguments, *name))
             return true;
     return false;
@@ -82,7 +83,7 @@ static cinch_recipe *data_recipe(const cn_arguments *arguments, const cinch_reci
     cinch_recipe *recipe = cinch_recipe_new(error);
     if (!recipe)
         return NULL;
-    for (const char *const *name = cn_data_flag_names; *name; name++) {
+    for (const char *const *name = data_flag_names; *name; name++) {
         const char *value = cn_flag_value(arguments, *name);
         if (!value && models)
             value = cinch_recipe_get(models, *name);

@@ -26,7 +26,8 @@ bool cn_key_equal(const char *a, const char *b)
     return folded(*a) == folded(*b);
 }
 
-const cn_part *cn_part_find(const cn_part *const *parts, const char *name)
+/* `parts` is a NULL-terminated array of pointers to tables that begin with a cn_part. */
+static const cn_part *find_part(const cn_part *const *parts, const char *name)
 {
     for (; *parts; parts++)
         if (cn_key_equal((*parts)->name, name))
@@ -397,7 +398,7 @@ static cinch_status parse_words(char *words, const char *kind, const cn_part *co
     char *name = next_word(&words);
     if (!name)
         return cn_fail(error, CINCH_USAGE, "no %s is named", kind);
-    spec->part = cn_part_find(parts, name);
+    spec->part = find_part(parts, name);
     if (!spec->part)
         return fail_part(kind, name, parts, error);
     cinch_error local = {0};

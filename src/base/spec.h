@@ -64,9 +64,6 @@ typedef struct cn_spec {
 /* Whether two names or keys are the same, - and _ alike. */
 bool cn_key_equal(const char *a, const char *b);
 
-/* Parts by name: `parts` is a NULL-terminated array of pointers to tables that begin with a cn_part. */
-const cn_part *cn_part_find(const cn_part *const *parts, const char *name);
-
 /* Reads one spec. `kind` ("layer") names the group in errors: unknown layer "dens"; the nearest is
  * "dense". */
 cinch_status cn_spec_parse(const char *text, const char *kind, const cn_part *const *parts, cn_spec *spec,

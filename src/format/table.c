@@ -99,7 +99,9 @@ static cinch_status find_item(const cn_columns *columns, const char *item, size_
     return CINCH_OK;
 }
 
-cinch_status cn_columns_find(const cn_columns *columns, const char *text, size_t *column, cinch_error *error)
+/* The one column that `text` names or numbers (from 0); a name wins over a number. */
+static cinch_status find_column(const cn_columns *columns, const char *text, size_t *column,
+                                cinch_error *error)
 {
     size_t last;
     cinch_status status = find_item(columns, text, column, &last, error);
@@ -115,7 +117,7 @@ cinch_status cn_columns_find_label(const cn_columns *columns, const cn_format_op
 {
     bool optional = options->label_is_optional;
     *column = columns->count;
-    if (!options->label || !cn_columns_find(columns, options->label, column, optional ? NULL : error))
+    if (!options->label || !find_column(columns, options->label, column, optional ? NULL : error))
         return CINCH_OK;
     *column = columns->count;
     return optional ? CINCH_OK : CINCH_BAD_INPUT;

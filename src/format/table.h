@@ -12,9 +12,6 @@ typedef struct cn_columns {
     size_t count;
 } cn_columns;
 
-/* The one column that `text` names or numbers (from 0); a name wins over a number. */
-cinch_status cn_columns_find(const cn_columns *columns, const char *text, size_t *column, cinch_error *error);
-
 /* The options' label among them; the number of columns where there is none. */
 cinch_status cn_columns_find_label(const cn_columns *columns, const cn_format_options *options,
                                    size_t *column, cinch_error *error);

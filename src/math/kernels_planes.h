@@ -149,14 +149,16 @@ CN_INLINE real lanes_sum(lanes values)
     return sums[0];
 }
 
+#define TERM_COUNTS(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12)
+enum { TERMS = 12 }; /* at a time, each in a register */
+
 /* A block of rows, its positions in LANES sums of each term. */
 CN_INLINE void correlation_block(size_t nterm, const cn_correlation_sums *s, const size_t *offsets,
                                  size_t first, size_t rows, real *block)
 {
-    enum { MOST_TERMS = 12 };
     const size_t positions = s->count;
-    lanes sums[MOST_TERMS];
-    const real *terms[MOST_TERMS];
+    lanes sums[TERMS];
+    const real *terms[TERMS];
     UNROLLED
     for (size_t t = 0; t < nterm; t++)
         sums[t] = (lanes){0};
@@ -176,9 +178,6 @@ CN_INLINE void correlation_block(size_t nterm, const cn_correlation_sums *s, con
     for (size_t t = 0; t < nterm; t++)
         block[t] = lanes_sum(sums[t]);
 }
-
-#define TERM_COUNTS(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12)
-enum { TERMS = 12 };
 
 #define CORRELATION_BLOCK(count)                                                                             \
     static void correlation_block_##count(const cn_correlation_sums *s, const size_t *offsets, size_t first, \

@@ -97,7 +97,8 @@ static size_t slopes_spread(const cn_convolving *layer)
     return layer->up ? cn_convolution_large(&layer->convolution) : cn_convolution_small(&layer->convolution);
 }
 
-size_t cn_convolving_kept_output(const cn_convolving *layer)
+/* Reals kept of what comes out of an image: the place of each largest, or z where f' needs it; else 0. */
+static size_t kept_output(const cn_convolving *layer)
 {
     return keeps_z(layer) || layer->pool > 1 ? output_channels(layer) * output_plane(layer) : 0;
 }
@@ -198,7 +199,7 @@ static struct places places_of(const cn_convolving *layer)
     struct places places = {.slopes = cn_round_up(cn_convolving_spread(layer), CN_PANEL)};
     places.sums = places.slopes + cn_round_up(slopes_spread(layer), CN_PANEL);
     places.output = places.sums + cn_round_up(output_channels(layer), CN_PANEL);
-    places.end = places.output + cn_round_up(cn_convolving_kept_output(layer), CN_PANEL);
+    places.end = places.output + cn_round_up(kept_output(layer), CN_PANEL);
     return places;
 }
 

@@ -24,10 +24,8 @@ cn_convolving cn_convolving_plain(const cn_convolution *convolution, bool up, cn
 bool cn_convolving_fuses(const cn_convolving *layer, size_t repeat, size_t pool);
 cn_convolving cn_convolving_fused(const cn_convolving *layer, size_t repeat, size_t pool);
 
-/* Reals of the spread row, of what comes out of an image (the place of each largest, or z where f' needs it;
- * else 0), and of scratch. */
+/* Reals of the spread row, and of scratch. */
 size_t cn_convolving_spread(const cn_convolving *layer);
-size_t cn_convolving_kept_output(const cn_convolving *layer);
 size_t cn_convolving_scratch(const cn_convolving *layer);
 
 /* The weight as it runs: itself, or folded into `room`, of cn_convolving_folded(layer) reals. */
@@ -35,8 +33,8 @@ size_t cn_convolving_folded(const cn_convolving *layer);
 const void *cn_convolving_weight(const cn_convolving *layer, const cn_kernels *kernels, const void *weight,
                                  void *room);
 
-/* One image: x to y. weight as above; `room` takes x spread, and must be 0 the first time. kept, of
- * cn_convolving_kept_output reals, may be NULL where nothing goes back. */
+/* One image: x to y. weight as above; `room` takes x spread, and must be 0 the first time. kept takes what
+ * backward needs of the output, the place of each largest or z; NULL where nothing goes back. */
 void cn_convolving_run(const cn_convolving *layer, const cn_kernels *kernels, const void *weight,
                        const void *bias, const void *x, void *room, void *kept, void *scratch, void *y);
 

@@ -51,7 +51,8 @@ cinch_status cn_image_check(const cn_node *node, cinch_error *error)
     return CINCH_USAGE;
 }
 
-cinch_shape cn_image_pooled(cinch_shape large, size_t size)
+/* The shape of the windows' cells. */
+static cinch_shape pooled(cinch_shape large, size_t size)
 {
     return (cinch_shape){.rank = 3,
                          .sizes = {cn_same_extent(large.sizes[0], size), cn_same_extent(large.sizes[1], size),
@@ -60,7 +61,7 @@ cinch_shape cn_image_pooled(cinch_shape large, size_t size)
 
 cn_pooling cn_image_pooling(cinch_shape large, size_t size)
 {
-    cinch_shape small = cn_image_pooled(large, size);
+    cinch_shape small = pooled(large, size);
     return (cn_pooling){.planes = large.sizes[2],
                         .size = size,
                         .top = cn_same_before(large.sizes[0], size, size),
@@ -82,7 +83,7 @@ cinch_status cn_image_shape_pool(cn_node *node, cinch_error *error)
 {
     cinch_status status = cn_image_check(node, error);
     if (!status)
-        node->output = cn_image_pooled(node->input, cn_image_cells(node));
+        node->output = pooled(node->input, cn_image_cells(node));
     return status;
 }
 

@@ -23,10 +23,8 @@ cinch_status cn_image_check(const cn_node *node, cinch_error *error);
     }
 size_t cn_image_cells(const cn_node *node);
 
-/* Windows of size x size over images of this shape, at the edges cut as TensorFlow's `same` does; and the
- * shape of their cells. */
+/* Windows of size x size over images of this shape, at the edges cut as TensorFlow's `same` does. */
 cn_pooling cn_image_pooling(cinch_shape large, size_t size);
-cinch_shape cn_image_pooled(cinch_shape large, size_t size);
 
 /* The `shape` and the `mirror` of pools of such windows. Each cell repeated over its window undoes one, of
  * maxima too: where they were is not kept. Refused where windows are cut. */

@@ -4,7 +4,6 @@
 
 #include "report/painter.h"
 
-#define CN_WHITE 0xffffffff
 #define CN_INK   0xff222222 /* text */
 #define CN_PALE  0xff6b6b6b /* lesser text */
 #define CN_FRAME 0xffb4b4b4

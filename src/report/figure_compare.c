@@ -258,8 +258,7 @@ static const cn_option options[] = {
      .type = CN_TEXT,
      .standard = "input,reconstruction",
      .summary = "what is drawn of each, from the top: input, reconstruction, code; noisy: corrupted by the "
-                "model's own "
-                "noise, and reconstructed from that"},
+                "model's own noise, and reconstructed from that"},
     {.name = "code",
      .type = CN_TEXT,
      .standard = "auto",

@@ -1,5 +1,6 @@
-/* Running a program of primitives: the planner's other half. What goes together is fused (matrix product,
- * bias and activation in one kernel), weights are packed once, and a run allocates nothing. */
+/* Running a program of primitives: the planner's other half. What goes together is fused (a matrix product or
+ * a convolution with bias and activation, and with the latter an upsampling or a pooling), weights are packed
+ * once, and a run allocates nothing. */
 #ifndef CN_TRAIN_INFERENCE_H
 #define CN_TRAIN_INFERENCE_H
 

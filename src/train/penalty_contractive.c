@@ -13,6 +13,8 @@
  * What falls to z_l is added to what comes from the loss (cn_flow.dz) and goes down through the layers with
  * it.
  */
+#include <string.h>
+
 #include "base/memory.h"
 #include "train/penalty.h"
 #include "train/weights.h"
