@@ -166,6 +166,7 @@ void cn_help_overview(FILE *out)
     snprintf(text, sizeof text, "  %s\n", names);
     fputs("\nWhat may be written in a recipe or after a flag; `cinch help TOPIC`:\n\n", out);
     print_text(text, out);
+    fputs("\nOne thing out of them by its name: cinch help dense, cinch help patience.\n", out);
 }
 
 const char cn_help_examples[] = "cinch train --train flowers.csv --encoder \"dense 2 tanh\" -o run\n"

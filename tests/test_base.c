@@ -1224,6 +1224,8 @@ static void test_spec_errors(void **state)
         {"dense 1000001", "dense: N = 1000001 is above 1000000"},
         {"dense 2.5", "dense: N = 2.5 is not a whole number"},
         {"dense many", "dense: N = \"many\" is not a number"},
+        {"dense 2, dense 3", "\"dense 2, dense 3\": no comma before a blank"},
+        {"dense 2, relu", "words stand apart by blanks, layers by |"},
         {"dense 0x10", "dense: N = \"0x10\" is not a number"},
         {"dense nan", "dense: N = \"nan\" is not a number"},
         {"dense 3 rely", "dense: unknown ACT \"rely\"; the nearest is \"relu\""},

@@ -414,6 +414,17 @@ static cinch_status parse_words(char *words, const char *kind, const cn_part *co
     return CINCH_OK;
 }
 
+/* What a list in a sentence looks like is no list here: "dense 2, dense 3". */
+static cinch_status refuse_sentence(const char *words, cinch_error *error)
+{
+    for (const char *comma = strchr(words, ','); comma; comma = strchr(comma + 1, ','))
+        if (is_blank(comma[1]))
+            return cn_fail(error, CINCH_USAGE,
+                           "\"%.80s\": no comma before a blank: words stand apart by blanks, layers by |",
+                           words);
+    return CINCH_OK;
+}
+
 static cinch_status parse_bytes(const char *text, size_t length, const char *kind,
                                 const cn_part *const *parts, cn_spec *spec, cinch_error *error)
 {
@@ -422,7 +433,12 @@ static cinch_status parse_bytes(const char *text, size_t length, const char *kin
     if (!words)
         return CINCH_MEMORY;
     memcpy(words, text, length);
-    cinch_status status = parse_words(words, kind, parts, spec, error);
+    cinch_status status = refuse_sentence(words, error);
+    if (status != CINCH_OK) {
+        cn_free(words);
+        return status;
+    }
+    status = parse_words(words, kind, parts, spec, error);
     if (status != CINCH_OK)
         cn_spec_clear(spec);
     return status;
