@@ -1233,7 +1233,7 @@ static void test_spec_errors(void **state)
         {"dense 3 relu 4", "dense: \"4\" is one value too many; the form is: dense N [ACT]"},
         {"dense 3 N=4", "dense: N is given twice"},
         {"dense N=4 relu", "dense: the value \"relu\" stands after a key=value; values come first"},
-        {"conv 99999999999999999999 3x3", "conv: C = 99999999999999999999 is above 9007199254740992"},
+        {"conv 99999999999999999999 3x3", "conv: C = 99999999999999999999 is above 9007199254740991"},
         {"conv 2 3", "conv: HxW = \"3\" is not a height and width such as 3x3"},
         {"conv 2 3x", "conv: HxW = \"3x\" is not"},
         {"conv 2 0x3", "conv: HxW = \"0x3\" is not"},

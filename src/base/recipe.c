@@ -575,7 +575,7 @@ const cn_recipe_key cn_recipe_keys[CN_NKEY] = {
         "times that all rows are gone through"), NO_FILE, IN_MODEL},
     [CN_SHUFFLE] = {"train", FLAG("shuffle", "true",
         "rows in a new order each epoch"), NO_FILE, IN_MODEL},
-    [CN_SEED] = {"train", COUNT("seed", 0, 9007199254740992.0, "1",
+    [CN_SEED] = {"train", COUNT("seed", 0, 9007199254740991.0, "1",
         "of all random numbers: equal seeds give equal bits"), NO_FILE, IN_MODEL},
     [CN_THREADS] = {"train", COUNT("threads", 0, 1024, "0",
         "threads at work; 0: all of the machine's"), NO_FILE, NOT_IN_MODEL},

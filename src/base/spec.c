@@ -8,7 +8,7 @@
 
 enum { NEAREST_NAMES = 256 };
 
-static const double largest_count = 9007199254740992.0; /* 2^53: every whole number up to it is a double */
+static const double largest_count = 9007199254740991.0; /* 2^53 - 1: what is above may be a rounded one */
 
 /* ---- Names and keys ------------------------------------------------------------------------------------ */
 

@@ -177,7 +177,7 @@ static const cn_option options[] = {
      .summary = "of the rows as the model's own noise corrupts them"},
     {.name = "seed",
      .type = CN_COUNT,
-     .maximum = 9007199254740992.0,
+     .maximum = 9007199254740991.0,
      .standard = "1",
      .summary = "of the codes that are drawn for what is generated"},
     CN_FIGURE_AS,
