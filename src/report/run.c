@@ -138,10 +138,11 @@ static cinch_status name_files(struct run *run, cinch_error *error)
     if (!(run->names = cn_new(NFILE + run->nstage + 1, sizeof *run->names, error)))
         return CINCH_MEMORY;
     for (size_t i = 0; i < NFILE + run->nstage; i++) {
-        char name[HISTORY_ROOM];
+        char stage_name[HISTORY_ROOM] = "";
+        const char *name = i < NFILE ? file_names[i] : stage_name;
         if (i >= NFILE)
-            print_stage_history(run, i - NFILE, name);
-        if (!(run->names[i] = cn_copy_text(i < NFILE ? file_names[i] : name, error)))
+            print_stage_history(run, i - NFILE, stage_name);
+        if (!(run->names[i] = cn_copy_text(name, error)))
             return CINCH_MEMORY;
     }
     return CINCH_OK;
