@@ -266,12 +266,20 @@ static const struct net nets[] = {
 };
 enum { NNET = sizeof nets / sizeof *nets };
 
+/* From one batch's size to the next; under a slow checker CINCH_ROWS_STRIDE times as far. */
+static size_t rows_step(size_t step)
+{
+    const char *text = getenv("CINCH_ROWS_STRIDE");
+    size_t stride = text ? (size_t)strtoul(text, NULL, 10) : 1;
+    return step * (stride > 0 ? stride : 1);
+}
+
 static void test_rows_or_batch(void **state)
 {
     (void)state;
     for (size_t i = 0; i < NNET; i++)
         for (size_t t = 0; t < 2; t++)
-            for (size_t rows = 1; rows <= MOST_ROWS; rows += 101) {
+            for (size_t rows = 1; rows <= MOST_ROWS; rows += rows_step(101)) {
                 struct net whole = nets[i];
                 whole.penalty = "kl_sparsity 0.1 1e-30";
                 struct passed few = pass(&nets[i], tables[t], rows, 3),
@@ -319,7 +327,7 @@ static void test_threads(void **state)
     (void)state;
     for (size_t i = 0; i < NNET; i++)
         for (int means = 0; means < 2; means++)
-            for (size_t rows = 3; rows <= MOST_ROWS; rows += 100) {
+            for (size_t rows = 3; rows <= MOST_ROWS; rows += rows_step(100)) {
                 struct net net = nets[i];
                 net.penalty = means ? "kl_sparsity 0.1 0.01" : "activity_l1 0.001";
                 struct passed one = pass(&net, tables[1], rows, 1);
