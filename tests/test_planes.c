@@ -60,7 +60,8 @@ static correlating correlating_new(const cn_kernels *k, size_t out, size_t in, s
     fill(k, &t.x, 1000 + count);
     t.weight = filled(k, out * in * all * rows * columns, 77 + rows);
     t.y = guarded_new(((out - 1) * (room + 5) + room) * k->real_size);
-    t.c = (cn_correlation){.out = out,
+    t.c = (cn_correlation){.images = 1,
+                           .out = out,
                            .in = in,
                            .count = count,
                            .phases = phases,
@@ -191,7 +192,8 @@ static void test_correlate_nothing(void **state)
     FOR_TABLES(k)
     {
         guarded y = filled(k, 32, 5);
-        cn_correlation c = {.out = 1, .in = 2, .count = 20, .phases = 1, .y = y.start, .accumulate = true};
+        cn_correlation c = {
+            .images = 1, .out = 1, .in = 2, .count = 20, .phases = 1, .y = y.start, .accumulate = true};
         k->correlate(&c);
         for (size_t p = 0; p < 20; p++)
             assert_true(at(k, y.start, p) == noise(5 + p));
@@ -311,7 +313,9 @@ static void check_place(const cn_kernels *k, size_t rows, size_t columns, size_t
     size_t nfrom = (rows - 1) * from_row + (columns - 1) * from_column + 1,
            nto = (rows - 1) * to_row + (columns - 1) * to_column + 1;
     guarded source = filled(k, nfrom, 3), to = filled(k, nto, 50), more = filled(k, 1, 5);
-    k->place(&(cn_placement){.rows = rows,
+    k->place(&(cn_placement){.images = 1,
+                             .planes = 1,
+                             .rows = rows,
                              .columns = columns,
                              .from = source.start,
                              .from_row = from_row,
@@ -620,7 +624,10 @@ static void check_values(const cn_kernels *k, const cn_convolution *c, const cha
                      at(k, got, i), want[i]);
 }
 
-typedef void spreading(const cn_convolution *, const cn_kernels *, size_t, size_t, const void *, void *);
+typedef void spreading(const cn_convolution *, const cn_kernels *, const cn_images *, size_t, size_t,
+                       const void *, void *);
+
+static const cn_images one_image = {.count = 1};
 
 /* An image spread into exactly the reals that it says, some channels at a time; other values first, so that
  * what was there is written over and the rest stays 0. */
@@ -636,7 +643,7 @@ static guarded spread_image(const cn_kernels *k, const cn_convolution *c, spread
             count = channels - first < 3 ? channels - first : 3;
             guarded part = guarded_new(count * plane * k->real_size);
             memcpy(part.start, from(k, time ? &image : &some, first * plane), part.nbytes);
-            spread(c, k, first, count, part.start, room.start);
+            spread(c, k, &one_image, first, count, part.start, room.start);
             guarded_free(&part);
         }
         size_t there = 0;
@@ -650,8 +657,8 @@ static guarded spread_image(const cn_kernels *k, const cn_convolution *c, spread
     return room;
 }
 
-typedef void passing(const cn_convolution *, const cn_kernels *, const void *, const void *, const void *,
-                     size_t, size_t, void *, void *);
+typedef void passing(const cn_convolution *, const cn_kernels *, const cn_images *, const void *,
+                     const void *, const void *, size_t, size_t, void *, void *);
 
 /* All channels in ranges of `at_a_time`, the bias (which may be NULL) added. */
 static void check_pass(const cn_kernels *k, const cn_convolution *c, const char *what, passing *pass,
@@ -667,8 +674,8 @@ static void check_pass(const cn_kernels *k, const cn_convolution *c, const char 
         guarded scratch = guarded_new(cn_convolution_scratch(c, count) * k->real_size),
                 planes = guarded_new(count * plane * k->real_size);
         memset(scratch.start, 0xff, scratch.nbytes); /* NaN */
-        pass(c, k, weight->start, bias ? bias->start : NULL, image->start, first, count, scratch.start,
-             planes.start);
+        pass(c, k, &one_image, weight->start, bias ? bias->start : NULL, image->start, first, count,
+             scratch.start, planes.start);
         double *wanted = calloc(count * plane, sizeof *wanted), *sizes = calloc(count * plane, sizeof *sizes);
         assert_true(wanted && sizes);
         for (size_t i = 0; i < count * plane; i++) {
@@ -746,8 +753,8 @@ static void check_pooled(const cn_kernels *k, const cn_convolution *c, const gua
             scratch = guarded_new(cn_convolution_scratch(c, channels) * k->real_size),
             wanted = guarded_new(channels * cells * k->real_size), places = guarded_new(wanted.nbytes),
             spread = guarded_new(cn_convolution_small(c) * k->real_size), again = guarded_new(spread.nbytes);
-    cn_convolution_down(c, k, weight->start, bias->start, large->start, 0, channels, scratch.start,
-                        down.start);
+    cn_convolution_down(c, k, &one_image, weight->start, bias->start, large->start, 0, channels,
+                        scratch.start, down.start);
     k->pool_max(&pooling, down.start, wanted.start, places.start);
     memset(spread.start, 0, spread.nbytes);
     memset(again.start, 0, again.nbytes);
@@ -759,13 +766,14 @@ static void check_pooled(const cn_kernels *k, const cn_convolution *c, const gua
         cn_pooling part = pooling;
         part.planes = count;
         memset(some.start, 0xff, some.nbytes);
-        cn_convolution_down_pooled(c, k, weight->start, bias->start, &part, large->start, first, count,
-                                   some.start, got.start, which.start);
+        cn_convolution_down_pooled(c, k, &one_image, weight->start, bias->start, &part, large->start, first,
+                                   count, some.start, got.start, which.start);
         assert_memory_equal(got.start, from(k, &wanted, first * cells), got.nbytes);
         k->pool_max_backward(&part, slopes.start, which.start, from(k, &back, first * plane));
-        cn_convolution_spread_small_pooled(c, k, &part, first, count, slopes.start, which.start,
+        cn_convolution_spread_small_pooled(c, k, &one_image, &part, first, count, slopes.start, which.start,
                                            spread.start);
-        cn_convolution_spread_small(c, k, first, count, from(k, &back, first * plane), again.start);
+        cn_convolution_spread_small(c, k, &one_image, first, count, from(k, &back, first * plane),
+                                    again.start);
         guarded *all[] = {&got, &which, &some, &slopes};
         for (size_t i = 0; i < sizeof all / sizeof *all; i++)
             guarded_free(all[i]);
@@ -773,6 +781,42 @@ static void check_pooled(const cn_kernels *k, const cn_convolution *c, const gua
     for (size_t i = 0; i < spread.nbytes / k->real_size; i++)
         assert_true(at(k, spread.start, i) == at(k, again.start, i));
     guarded *all[] = {&down, &back, &scratch, &wanted, &places, &spread, &again};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        guarded_free(all[i]);
+}
+
+/* Several images at once give the bits that each gives alone. */
+static void check_images(const cn_kernels *k, const cn_convolution *c, const guarded *weight)
+{
+    enum { COUNT = 3 };
+    const size_t nlarge = c->channels * c->height * c->width,
+                 nsmall = c->small_channels * c->small_height * c->small_width,
+                 large = cn_convolution_large(c) + 5, small = cn_convolution_small(c) + 7,
+                 planes = (nlarge > nsmall ? nlarge : nsmall) + 3,
+                 most = c->channels > c->small_channels ? c->channels : c->small_channels;
+    const cn_images larges = {.count = COUNT, .spread = large, .planes = planes},
+                    smalls = {.count = COUNT, .spread = small, .planes = planes};
+    guarded images = filled(k, COUNT * planes, 9), spread_large = guarded_new(COUNT * large * k->real_size),
+            spread_small = guarded_new(COUNT * small * k->real_size), got = guarded_new(images.nbytes),
+            want = guarded_new(images.nbytes),
+            scratch = guarded_new(cn_convolution_scratch(c, COUNT * most) * k->real_size);
+    memset(spread_large.start, 0, spread_large.nbytes);
+    memset(spread_small.start, 0, spread_small.nbytes);
+    cn_convolution_spread_large(c, k, &larges, 0, c->channels, images.start, spread_large.start);
+    cn_convolution_spread_small(c, k, &smalls, 0, c->small_channels, images.start, spread_small.start);
+    for (int up = 0; up < 2; up++) {
+        passing *pass = up ? cn_convolution_up : cn_convolution_down;
+        const guarded *spread = up ? &spread_small : &spread_large;
+        size_t channels = up ? c->channels : c->small_channels, stride = up ? small : large;
+        pass(c, k, up ? &smalls : &larges, weight->start, NULL, spread->start, 0, channels, scratch.start,
+             got.start);
+        for (size_t i = 0; i < COUNT; i++) {
+            pass(c, k, &one_image, weight->start, NULL, from(k, spread, i * stride), 0, channels,
+                 scratch.start, want.start);
+            assert_memory_equal(from(k, &got, i * planes), want.start, (up ? nlarge : nsmall) * k->real_size);
+        }
+    }
+    guarded *all[] = {&images, &spread_large, &spread_small, &got, &want, &scratch};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         guarded_free(all[i]);
 }
@@ -794,6 +838,7 @@ static void check_convolution(const cn_kernels *k, const naive *n, size_t rows)
                    &small, c->channels, large_plane, at_a_time, n->up, n->up_size);
     }
     check_gradient(k, n, &large, &small, rows);
+    check_images(k, c, &weight);
     for (size_t size = 1; size <= 4; size++)
         check_pooled(k, c, &large, &weight, &bias, size);
     guarded_free(&large);
@@ -919,10 +964,11 @@ static void test_up_is_downs_transpose(void **state)
                        *large = values_new(cn_convolution_large(&c), 0),
                        *small = values_new(cn_convolution_small(&c), 0),
                        *scratch = values_new(cn_convolution_scratch(&c, 3), 0);
-                cn_convolution_spread_large(&c, k, 0, c.channels, x, large);
-                cn_convolution_spread_small(&c, k, 0, c.small_channels, y, small);
-                cn_convolution_down(&c, k, weight, NULL, large, 0, c.small_channels, scratch, down);
-                cn_convolution_up(&c, k, weight, NULL, small, 0, c.channels, scratch, up);
+                cn_convolution_spread_large(&c, k, &one_image, 0, c.channels, x, large);
+                cn_convolution_spread_small(&c, k, &one_image, 0, c.small_channels, y, small);
+                cn_convolution_down(&c, k, &one_image, weight, NULL, large, 0, c.small_channels, scratch,
+                                    down);
+                cn_convolution_up(&c, k, &one_image, weight, NULL, small, 0, c.channels, scratch, up);
                 double one = 0, other = 0, size = 0;
                 for (size_t j = 0; j < nsmall; j++)
                     one += down[j] * y[j], size += fabs(down[j] * y[j]);

@@ -10,6 +10,6 @@ $(LOOP_SOURCES:%.c=\%/%.o): KERNEL_FLAGS = $(LOOP_FLAGS)
 
 ifneq ($(filter x86_64-%,$(shell $(CC) -dumpmachine)),)
 %/src/math/kernels_avx2.o: KERNEL_FLAGS = $(LOOP_FLAGS) -mavx2 -mfma
-%/src/math/kernels_avx512.o: KERNEL_FLAGS = $(LOOP_FLAGS) -mavx512f -mavx512dq -mavx512vl -mfma \
+%/src/math/kernels_avx512.o: KERNEL_FLAGS = $(LOOP_FLAGS) -mavx512f -mavx512dq -mavx512vl -mfma -mbmi2 \
     -mprefer-vector-width=512
 endif

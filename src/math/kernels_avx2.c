@@ -9,9 +9,9 @@ typedef __m256 vector;
 #define VECTOR_REALS            8
 #define VECTOR_FUSED(a, b, c)   _mm256_fmadd_ps(_mm256_set1_ps(a), b, c)
 #define LANES_FUSED(a, b, c)    _mm256_fmadd_ps(a, b, c)
-#define LANES_WHERE(mask, a, b) _mm256_blendv_ps(b, a, mask)
+#define LANES_WHERE(mask, a, b) _mm256_blendv_ps(b, a, (__m256)(mask))
 enum { TILE_ROWS = 6 };
-/* Of a vector of its reals: for kernels_planes.h. */
+/* Of a vector of its reals: for kernels_pools.h. */
 #define EVEN_PLACES    0, 2, 4, 6, 8, 10, 12, 14
 #define ODD_PLACES     1, 3, 5, 7, 9, 11, 13, 15
 #define LOWER_PLACES   0, 8, 1, 9, 2, 10, 3, 11
@@ -21,8 +21,9 @@ enum { TILE_ROWS = 6 };
 #include "math/kernels_vector.h"
 #include "math/kernels_body.h"
 #include "math/kernels_planes.h"
+#include "math/kernels_pools.h"
 
-const cn_kernels cn_kernels_avx2 = {CN_KERNELS_BODY("avx2"), CN_KERNELS_PLANES};
+const cn_kernels cn_kernels_avx2 = {CN_KERNELS_BODY("avx2"), CN_KERNELS_PLANES, CN_KERNELS_POOLS};
 #else
 const cn_kernels cn_kernels_avx2 = {0};
 #endif

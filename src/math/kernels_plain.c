@@ -1,6 +1,6 @@
 /* The plain kernels in float. */
 #define real float
-/* Of a vector of its reals: for kernels_planes.h. */
+/* Of a vector of its reals: for kernels_pools.h. */
 #define EVEN_PLACES  0, 2, 4, 6
 #define ODD_PLACES   1, 3, 5, 7
 #define LOWER_PLACES 0, 4, 1, 5
@@ -9,5 +9,6 @@
 #include "math/kernels_plain.h"
 #include "math/kernels_body.h"
 #include "math/kernels_planes.h"
+#include "math/kernels_pools.h"
 
-const cn_kernels cn_kernels_plain = {CN_KERNELS_BODY("plain"), CN_KERNELS_PLANES};
+const cn_kernels cn_kernels_plain = {CN_KERNELS_BODY("plain"), CN_KERNELS_PLANES, CN_KERNELS_POOLS};

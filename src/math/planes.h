@@ -11,22 +11,22 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Over `count` positions p of each of `out` planes:
+/* Over `count` positions p of each of `out` planes of each of `images`, which lie x_image and y_image apart:
  *     y[o][p] (+)= sum over c < in, q < phases, r < phases, i < rows, j < columns of
  *                  weight[o weight_out + c weight_in + q weight_phase + r + i weight_row + j weight_column]
  *                  x[c x_plane + (q phases + r) x_phase + i x_row + j x_column + p]
  * added in this order, of large windows 64 cells of each c at a time. y is written, and x read, up to count
  * rounded up to CN_PANEL. */
 typedef struct cn_correlation {
-    size_t out, in, count, phases, rows, columns;
+    size_t images, out, in, count, phases, rows, columns;
     const void *x;
-    size_t x_plane, x_phase;
+    size_t x_image, x_plane, x_phase;
     ptrdiff_t x_row, x_column;
     const void *weight;
     size_t weight_out, weight_in, weight_phase, weight_row, weight_column;
     bool accumulate;
     void *y;
-    size_t y_plane;
+    size_t y_image, y_plane;
 } cn_correlation;
 
 /* For each of `nterm` offsets: sums[t] (+)= sum over r < rows, p < count of z[r z_row + p] x[r x_row +
@@ -42,14 +42,14 @@ typedef struct cn_correlation_sums {
     void *sums;
 } cn_correlation_sums;
 
-/* to[i to_row + j to_column] = from[i from_row + j from_column] + *add, i < rows, j < columns; add NULL:
- * 0. */
+/* Of plane c of each of `images`: to[i to_row + j to_column] = from[i from_row + j from_column] + add[c],
+ * i < rows, j < columns; add NULL: 0. */
 typedef struct cn_placement {
-    size_t rows, columns;
+    size_t images, planes, rows, columns;
     const void *from;
-    size_t from_row, from_column;
+    size_t from_image, from_plane, from_row, from_column;
     void *to;
-    size_t to_row, to_column;
+    size_t to_image, to_plane, to_row, to_column;
     const void *add;
 } cn_placement;
 

@@ -148,42 +148,50 @@ static const void *bias_of(const cn_kernels *kernels, const void *bias, size_t c
 
 /* ---- Spreading ----------------------------------------------------------------------------------------- */
 
-void cn_convolution_spread_large(const cn_convolution *c, const cn_kernels *kernels, size_t first,
-                                 size_t count, const void *planes, void *spread)
+void cn_convolution_spread_large(const cn_convolution *c, const cn_kernels *kernels, const cn_images *images,
+                                 size_t first, size_t count, const void *planes, void *spread)
 {
     for (size_t row = 0; row < c->stride; row++)
         for (size_t column = 0; column < c->stride; column++) {
             remainder r = remainder_of(c, row, column);
             size_t plane = row * c->stride + column;
-            for (size_t channel = first; channel < first + count; channel++)
-                kernels->place(&(cn_placement){
-                    .rows = r.nrow,
-                    .columns = r.ncolumn,
-                    .from = at(kernels, planes,
-                               ((channel - first) * c->height + r.image_row) * c->width + r.image_column),
-                    .from_row = c->stride * c->width,
-                    .from_column = c->stride,
-                    .to = at_in(kernels, spread,
-                                (channel * square(c->stride) + plane) * large_plane(c) +
-                                    r.first_row * pitch(c) + r.first_column),
-                    .to_row = pitch(c),
-                    .to_column = 1});
+            kernels->place(
+                &(cn_placement){.images = images->count,
+                                .planes = count,
+                                .rows = r.nrow,
+                                .columns = r.ncolumn,
+                                .from = at(kernels, planes, r.image_row * c->width + r.image_column),
+                                .from_image = images->planes,
+                                .from_plane = c->height * c->width,
+                                .from_row = c->stride * c->width,
+                                .from_column = c->stride,
+                                .to = at_in(kernels, spread,
+                                            (first * square(c->stride) + plane) * large_plane(c) +
+                                                r.first_row * pitch(c) + r.first_column),
+                                .to_image = images->spread,
+                                .to_plane = square(c->stride) * large_plane(c),
+                                .to_row = pitch(c),
+                                .to_column = 1});
         }
 }
 
-void cn_convolution_spread_small(const cn_convolution *c, const cn_kernels *kernels, size_t first,
-                                 size_t count, const void *planes, void *spread)
+void cn_convolution_spread_small(const cn_convolution *c, const cn_kernels *kernels, const cn_images *images,
+                                 size_t first, size_t count, const void *planes, void *spread)
 {
-    for (size_t channel = first; channel < first + count; channel++)
-        kernels->place(
-            &(cn_placement){.rows = c->small_height,
-                            .columns = c->small_width,
-                            .from = at(kernels, planes, (channel - first) * c->small_height * c->small_width),
-                            .from_row = c->small_width,
-                            .from_column = 1,
-                            .to = at_in(kernels, spread, channel * small_plane(c) + small_start(c)),
-                            .to_row = pitch(c),
-                            .to_column = 1});
+    kernels->place(&(cn_placement){.images = images->count,
+                                   .planes = count,
+                                   .rows = c->small_height,
+                                   .columns = c->small_width,
+                                   .from = planes,
+                                   .from_image = images->planes,
+                                   .from_plane = c->small_height * c->small_width,
+                                   .from_row = c->small_width,
+                                   .from_column = 1,
+                                   .to = at_in(kernels, spread, first * small_plane(c) + small_start(c)),
+                                   .to_image = images->spread,
+                                   .to_plane = small_plane(c),
+                                   .to_row = pitch(c),
+                                   .to_column = 1});
 }
 
 /* ---- Passes -------------------------------------------------------------------------------------------- */
@@ -199,17 +207,19 @@ static bool even(const cn_convolution *c)
     return c->kernel_height % c->stride == 0 && c->kernel_width % c->stride == 0;
 }
 
-/* Channels first, first + 1, ... of the smaller image, pitched, into scratch. */
-static void correlate_down(const cn_convolution *c, const cn_kernels *kernels, const void *weight,
-                           const void *large, size_t first, size_t count, void *scratch)
+/* Channels first, first + 1, ... of the smaller images, pitched, into scratch. */
+static void correlate_down(const cn_convolution *c, const cn_kernels *kernels, const cn_images *images,
+                           const void *weight, const void *large, size_t first, size_t count, void *scratch)
 {
-    cn_correlation correlation = {.out = count,
+    cn_correlation correlation = {.images = images->count,
+                                  .out = count,
                                   .in = c->channels,
                                   .count = small_positions(c),
                                   .phases = c->stride,
                                   .rows = c->kernel_height / c->stride,
                                   .columns = c->kernel_width / c->stride,
                                   .x = large,
+                                  .x_image = images->spread,
                                   .x_plane = square(c->stride) * large_plane(c),
                                   .x_phase = large_plane(c),
                                   .x_row = (ptrdiff_t)pitch(c),
@@ -221,6 +231,7 @@ static void correlate_down(const cn_convolution *c, const cn_kernels *kernels, c
                                   .weight_row = c->stride * c->kernel_width,
                                   .weight_column = c->stride,
                                   .y = scratch,
+                                  .y_image = count * down_plane(c),
                                   .y_plane = down_plane(c)};
     if (even(c)) {
         kernels->correlate(&correlation);
@@ -241,64 +252,57 @@ static void correlate_down(const cn_convolution *c, const cn_kernels *kernels, c
     }
 }
 
-void cn_convolution_down(const cn_convolution *c, const cn_kernels *kernels, const void *weight,
-                         const void *bias, const void *large, size_t first, size_t count, void *scratch,
-                         void *planes)
+void cn_convolution_down(const cn_convolution *c, const cn_kernels *kernels, const cn_images *images,
+                         const void *weight, const void *bias, const void *large, size_t first, size_t count,
+                         void *scratch, void *planes)
 {
-    correlate_down(c, kernels, weight, large, first, count, scratch);
-    for (size_t channel = 0; channel < count; channel++)
-        kernels->place(
-            &(cn_placement){.rows = c->small_height,
-                            .columns = c->small_width,
-                            .from = at(kernels, scratch, channel * down_plane(c)),
-                            .from_row = pitch(c),
-                            .from_column = 1,
-                            .to = at_in(kernels, planes, channel * c->small_height * c->small_width),
-                            .to_row = c->small_width,
-                            .to_column = 1,
-                            .add = bias_of(kernels, bias, first + channel)});
+    correlate_down(c, kernels, images, weight, large, first, count, scratch);
+    kernels->place(&(cn_placement){.images = images->count,
+                                   .planes = count,
+                                   .rows = c->small_height,
+                                   .columns = c->small_width,
+                                   .from = scratch,
+                                   .from_image = count * down_plane(c),
+                                   .from_plane = down_plane(c),
+                                   .from_row = pitch(c),
+                                   .from_column = 1,
+                                   .to = planes,
+                                   .to_image = images->planes,
+                                   .to_plane = c->small_height * c->small_width,
+                                   .to_row = c->small_width,
+                                   .to_column = 1,
+                                   .add = bias_of(kernels, bias, first)});
 }
 
-void cn_convolution_down_pooled(const cn_convolution *c, const cn_kernels *kernels, const void *weight,
-                                const void *bias, const cn_pooling *pooling, const void *large, size_t first,
-                                size_t count, void *scratch, void *planes, void *which)
+void cn_convolution_down_pooled(const cn_convolution *c, const cn_kernels *kernels, const cn_images *images,
+                                const void *weight, const void *bias, const cn_pooling *pooling,
+                                const void *large, size_t first, size_t count, void *scratch, void *planes,
+                                void *which)
 {
     cn_pooling pitched = *pooling;
     pitched.planes = count;
     pitched.large_row = pitch(c);
     pitched.large_plane = down_plane(c);
     pitched.bias = bias_of(kernels, bias, first);
-    correlate_down(c, kernels, weight, large, first, count, scratch);
-    kernels->pool_max(&pitched, scratch, planes, which);
+    correlate_down(c, kernels, images, weight, large, first, count, scratch);
+    for (size_t image = 0; image < images->count; image++)
+        kernels->pool_max(&pitched, at(kernels, scratch, image * count * down_plane(c)),
+                          at_in(kernels, planes, image * images->planes),
+                          which ? at_in(kernels, which, image * images->which) : NULL);
 }
 
 void cn_convolution_spread_small_pooled(const cn_convolution *c, const cn_kernels *kernels,
-                                        const cn_pooling *pooling, size_t first, size_t count,
-                                        const void *planes, const void *which, void *spread)
+                                        const cn_images *images, const cn_pooling *pooling, size_t first,
+                                        size_t count, const void *planes, const void *which, void *spread)
 {
     cn_pooling pitched = *pooling;
     pitched.planes = count;
     pitched.large_row = pitch(c);
     pitched.large_plane = small_plane(c);
-    kernels->pool_max_backward(&pitched, planes, which,
-                               at_in(kernels, spread, first * small_plane(c) + small_start(c)));
-}
-
-/* What the remainder's planes, in scratch, give to the larger image. */
-static void place_large(const cn_convolution *c, const cn_kernels *kernels, const remainder *r,
-                        const void *bias, size_t first, size_t count, const void *scratch, void *planes)
-{
-    for (size_t channel = 0; channel < count; channel++)
-        kernels->place(&(cn_placement){
-            .rows = r->nrow,
-            .columns = r->ncolumn,
-            .from = at(kernels, scratch, channel * up_plane(c) + r->first_row * pitch(c) + r->first_column),
-            .from_row = pitch(c),
-            .from_column = 1,
-            .to = at_in(kernels, planes, (channel * c->height + r->image_row) * c->width + r->image_column),
-            .to_row = c->stride * c->width,
-            .to_column = c->stride,
-            .add = bias_of(kernels, bias, first + channel)});
+    for (size_t image = 0; image < images->count; image++)
+        kernels->pool_max_backward(
+            &pitched, at(kernels, planes, image * images->planes), at(kernels, which, image * images->which),
+            at_in(kernels, spread, image * images->spread + first * small_plane(c) + small_start(c)));
 }
 
 /* Where the windows, not padded, stop before the image does, its last rows and columns are met by none. */
@@ -307,16 +311,18 @@ static bool meets_all(const cn_convolution *c)
     return large_rows(c) * c->stride >= c->top + c->height && pitch(c) * c->stride >= c->left + c->width;
 }
 
-void cn_convolution_up(const cn_convolution *c, const cn_kernels *kernels, const void *weight,
-                       const void *bias, const void *small, size_t first, size_t count, void *scratch,
-                       void *planes)
+void cn_convolution_up(const cn_convolution *c, const cn_kernels *kernels, const cn_images *images,
+                       const void *weight, const void *bias, const void *small, size_t first, size_t count,
+                       void *scratch, void *planes)
 {
-    if (!meets_all(c))
-        memset(planes, 0, count * c->height * c->width * kernels->real_size);
+    for (size_t image = 0; !meets_all(c) && image < images->count; image++)
+        memset(at_in(kernels, planes, image * images->planes), 0,
+               count * c->height * c->width * kernels->real_size);
     for (size_t row = 0; row < c->stride; row++)
         for (size_t column = 0; column < c->stride; column++) {
             remainder r = remainder_of(c, row, column);
             kernels->correlate(&(cn_correlation){
+                .images = images->count,
                 .out = count,
                 .in = c->small_channels,
                 .count = large_plane(c),
@@ -324,6 +330,7 @@ void cn_convolution_up(const cn_convolution *c, const cn_kernels *kernels, const
                 .rows = r.kernel_rows,
                 .columns = r.kernel_columns,
                 .x = at(kernels, small, small_start(c)),
+                .x_image = images->spread,
                 .x_plane = small_plane(c),
                 .x_row = -(ptrdiff_t)pitch(c),
                 .x_column = -1,
@@ -333,8 +340,24 @@ void cn_convolution_up(const cn_convolution *c, const cn_kernels *kernels, const
                 .weight_row = c->stride * c->kernel_width,
                 .weight_column = c->stride,
                 .y = scratch,
+                .y_image = count * up_plane(c),
                 .y_plane = up_plane(c)});
-            place_large(c, kernels, &r, bias, first, count, scratch, planes);
+            kernels->place(
+                &(cn_placement){.images = images->count,
+                                .planes = count,
+                                .rows = r.nrow,
+                                .columns = r.ncolumn,
+                                .from = at(kernels, scratch, r.first_row * pitch(c) + r.first_column),
+                                .from_image = count * up_plane(c),
+                                .from_plane = up_plane(c),
+                                .from_row = pitch(c),
+                                .from_column = 1,
+                                .to = at_in(kernels, planes, r.image_row * c->width + r.image_column),
+                                .to_image = images->planes,
+                                .to_plane = c->height * c->width,
+                                .to_row = c->stride * c->width,
+                                .to_column = c->stride,
+                                .add = bias_of(kernels, bias, first)});
         }
 }
 

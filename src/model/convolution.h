@@ -26,42 +26,50 @@ typedef struct cn_convolution {
     size_t top, left; /* rows and columns of zeros before the larger image */
 } cn_convolution;
 
+/* Images that are taken in one go: so many reals apart are their spread planes, their planes, and the places of
+ * their largest values. */
+typedef struct cn_images {
+    size_t count, spread, planes, which;
+} cn_images;
+
 /* TensorFlow's `same`: the smaller extent is ceil(extent / stride), and so much is before the image. */
 size_t cn_same_extent(size_t extent, size_t stride);
 size_t cn_same_before(size_t extent, size_t kernel, size_t stride);
 
-/* Reals of the images when spread, and of the scratch that `down` and `up` need for so many channels at a
- * time. */
+/* Reals of an image when spread, and of the scratch that `down` and `up` need for so many channels at a time,
+ * counted over all images. */
 size_t cn_convolution_large(const cn_convolution *convolution);
 size_t cn_convolution_small(const cn_convolution *convolution);
 size_t cn_convolution_scratch(const cn_convolution *convolution, size_t channels);
 
-/* Channels [first, first + count) of one image, plane after plane, to its spread planes, whose room must be 0
+/* Channels [first, first + count) of each image, plane after plane, to its spread planes, whose room must be 0
  * and stays so. `planes` holds those channels alone, `spread` the whole image. */
-void cn_convolution_spread_large(const cn_convolution *convolution, const cn_kernels *kernels, size_t first,
-                                 size_t count, const void *planes, void *spread);
-void cn_convolution_spread_small(const cn_convolution *convolution, const cn_kernels *kernels, size_t first,
-                                 size_t count, const void *planes, void *spread);
+void cn_convolution_spread_large(const cn_convolution *convolution, const cn_kernels *kernels,
+                                 const cn_images *images, size_t first, size_t count, const void *planes,
+                                 void *spread);
+void cn_convolution_spread_small(const cn_convolution *convolution, const cn_kernels *kernels,
+                                 const cn_images *images, size_t first, size_t count, const void *planes,
+                                 void *spread);
 
 /* From the one's spread planes to channels [first, first + count) of the other, written to `planes`, the
  * first of them. bias: a real for each channel of that image, or NULL; what no window meets of a larger image
  * is 0. */
-void cn_convolution_down(const cn_convolution *convolution, const cn_kernels *kernels, const void *weight,
-                         const void *bias, const void *large, size_t first, size_t count, void *scratch,
-                         void *planes);
-void cn_convolution_up(const cn_convolution *convolution, const cn_kernels *kernels, const void *weight,
-                       const void *bias, const void *small, size_t first, size_t count, void *scratch,
-                       void *planes);
+void cn_convolution_down(const cn_convolution *convolution, const cn_kernels *kernels,
+                         const cn_images *images, const void *weight, const void *bias, const void *large,
+                         size_t first, size_t count, void *scratch, void *planes);
+void cn_convolution_up(const cn_convolution *convolution, const cn_kernels *kernels, const cn_images *images,
+                       const void *weight, const void *bias, const void *small, size_t first, size_t count,
+                       void *scratch, void *planes);
 
 /* `down` with only the largest of each of pooling's windows of the smaller image, and where in its window
  * that was (which may be NULL); and slopes of these, spread where they belong. */
 void cn_convolution_down_pooled(const cn_convolution *convolution, const cn_kernels *kernels,
-                                const void *weight, const void *bias, const cn_pooling *pooling,
-                                const void *large, size_t first, size_t count, void *scratch, void *planes,
-                                void *which);
+                                const cn_images *images, const void *weight, const void *bias,
+                                const cn_pooling *pooling, const void *large, size_t first, size_t count,
+                                void *scratch, void *planes, void *which);
 void cn_convolution_spread_small_pooled(const cn_convolution *convolution, const cn_kernels *kernels,
-                                        const cn_pooling *pooling, size_t first, size_t count,
-                                        const void *planes, const void *which, void *spread);
+                                        const cn_images *images, const cn_pooling *pooling, size_t first,
+                                        size_t count, const void *planes, const void *which, void *spread);
 
 /* reals[0..count) (+)= the gradient of weights [first, first + count): over so many rows, each with both
  * images spread, one of the two holding slopes. */

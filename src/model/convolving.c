@@ -2,7 +2,8 @@
 
 #include "model/folding.h"
 
-enum { PLANES = 4 }; /* made, and used, at a time */
+/* Made, and used, at a time: so many planes of an image, or of as many images as keep them so near. */
+enum { PLANES = 8, NEAR = 1 << 13 };
 
 /* ---- Sizes --------------------------------------------------------------------------------------------- */
 
@@ -108,10 +109,26 @@ size_t cn_convolving_folded(const cn_convolving *layer)
     return layer->repeat > 1 ? cn_round_up(weights_of(&layer->convolution), CN_PANEL) : 0;
 }
 
+/* Planes at a time: those of a pass that has so many channels. */
+static size_t planes_of(size_t channels)
+{
+    return least(PLANES, channels);
+}
+
+/* Images at a time, whose planes at a time are all kept near. */
+static size_t images_of(const cn_convolving *layer)
+{
+    size_t most = planes_of(output_channels(layer)), back = planes_of(input_channels(layer));
+    most = NEAR / cn_convolution_scratch(&layer->convolution, most > back ? most : back);
+    return most > 1 ? least(most, CN_IMAGES) : 1;
+}
+
 /* A folded weight or its gradient, and what a correlation needs. */
 size_t cn_convolving_scratch(const cn_convolving *layer)
 {
-    return cn_convolving_folded(layer) + cn_convolution_scratch(&layer->convolution, PLANES);
+    size_t out = planes_of(output_channels(layer)), in = planes_of(input_channels(layer));
+    return cn_convolving_folded(layer) +
+           cn_convolution_scratch(&layer->convolution, images_of(layer) * (out > in ? out : in));
 }
 
 size_t cn_convolving_declare(const cn_convolving *layer, cn_declaration *declarations)
@@ -131,30 +148,30 @@ size_t cn_convolving_declare(const cn_convolving *layer, cn_declaration *declara
     return 2;
 }
 
-/* ---- One image ----------------------------------------------------------------------------------------- */
+/* ---- Some images --------------------------------------------------------------------------------------- */
 
 static void *at(const cn_kernels *kernels, const void *reals, size_t place)
 {
     return (char *)reals + place * kernels->real_size;
 }
 
-static void spread(const cn_convolution *c, const cn_kernels *kernels, bool small, size_t first, size_t count,
-                   const void *planes, void *to)
+static void spread(const cn_convolution *c, const cn_kernels *kernels, const cn_images *images, bool small,
+                   size_t first, size_t count, const void *planes, void *to)
 {
     if (small)
-        cn_convolution_spread_small(c, kernels, first, count, planes, to);
+        cn_convolution_spread_small(c, kernels, images, first, count, planes, to);
     else
-        cn_convolution_spread_large(c, kernels, first, count, planes, to);
+        cn_convolution_spread_large(c, kernels, images, first, count, planes, to);
 }
 
-static void convolve(const cn_convolution *c, const cn_kernels *kernels, bool up, const void *weight,
-                     const void *bias, const void *from, size_t first, size_t count, void *scratch,
-                     void *planes)
+static void convolve(const cn_convolution *c, const cn_kernels *kernels, const cn_images *images, bool up,
+                     const void *weight, const void *bias, const void *from, size_t first, size_t count,
+                     void *scratch, void *planes)
 {
     if (up)
-        cn_convolution_up(c, kernels, weight, bias, from, first, count, scratch, planes);
+        cn_convolution_up(c, kernels, images, weight, bias, from, first, count, scratch, planes);
     else
-        cn_convolution_down(c, kernels, weight, bias, from, first, count, scratch, planes);
+        cn_convolution_down(c, kernels, images, weight, bias, from, first, count, scratch, planes);
 }
 
 const void *cn_convolving_weight(const cn_convolving *layer, const cn_kernels *kernels, const void *weight,
@@ -166,24 +183,55 @@ const void *cn_convolving_weight(const cn_convolving *layer, const cn_kernels *k
     return room;
 }
 
-void cn_convolving_run(const cn_convolving *layer, const cn_kernels *kernels, const void *weight,
-                       const void *bias, const void *x, void *room, void *kept, void *scratch, void *y)
+/* The images' planes first, first + 1, ... of the output, from their spread rows. */
+static void run_planes(const cn_convolving *layer, const cn_kernels *kernels, const cn_images *images,
+                       const void *weight, const void *bias, const void *spread, size_t first, size_t count,
+                       void *scratch, void *kept, void *y)
 {
     const cn_convolution *c = &layer->convolution;
-    const size_t channels = output_channels(layer), plane = output_plane(layer);
+    const size_t plane = output_plane(layer);
     const cn_pooling pooling = pooling_of(layer, PLANES);
+    void *out = at(kernels, y, first * plane), *keep = kept ? at(kernels, kept, first * plane) : NULL;
+    if (layer->pool > 1) {
+        cn_convolution_down_pooled(c, kernels, images, weight, bias, &pooling, spread, first, count, scratch,
+                                   out, keep);
+        if (layer->activation != CN_LINEAR)
+            kernels->activate(layer->activation, images->count, count * plane, images->planes, out, out);
+        return;
+    }
+    cn_images to_z = *images;
+    if (keep && keeps_z(layer))
+        to_z.planes = images->which;
+    void *z = keep && keeps_z(layer) ? keep : out;
+    convolve(c, kernels, &to_z, layer->up, weight, bias, spread, first, count, scratch, z);
+    if (layer->activation == CN_LINEAR)
+        return;
+    if (z == out)
+        kernels->activate(layer->activation, images->count, count * plane, images->planes, out, out);
+    for (size_t i = 0; z != out && i < images->count; i++)
+        cn_activate_all(kernels, layer->activation, count * plane, at(kernels, z, i * images->which),
+                        at(kernels, out, i * images->planes));
+}
+
+void cn_convolving_run(const cn_convolving *layer, const cn_kernels *kernels, const void *weight,
+                       const void *bias, const cn_rows *rows, void *scratch)
+{
+    const size_t channels = output_channels(layer), at_a_time = images_of(layer);
     void *sums = at(kernels, scratch, cn_convolving_folded(layer));
-    spread(c, kernels, layer->up, 0, input_channels(layer), x, room);
-    for (size_t first = 0; first < channels; first += PLANES) {
-        const size_t count = least(PLANES, channels - first);
-        void *out = at(kernels, y, first * plane), *keep = kept ? at(kernels, kept, first * plane) : NULL;
-        void *z = keep && keeps_z(layer) ? keep : out;
-        if (layer->pool > 1)
-            cn_convolution_down_pooled(c, kernels, weight, bias, &pooling, room, first, count, sums, out,
-                                       keep);
-        else
-            convolve(c, kernels, layer->up, weight, bias, room, first, count, sums, z);
-        cn_activate_all(kernels, layer->activation, count * plane, z, out);
+    for (size_t r = 0, n; r < rows->count; r += n) {
+        n = least(at_a_time, rows->count - r);
+        void *room = at(kernels, rows->room, r * rows->room_stride);
+        void *kept = rows->kept ? at(kernels, rows->kept, r * rows->room_stride) : NULL;
+        const cn_images in = {.count = n, .spread = rows->room_stride, .planes = rows->x_stride},
+                        out = {.count = n,
+                               .spread = rows->room_stride,
+                               .planes = rows->y_stride,
+                               .which = rows->room_stride};
+        spread(&layer->convolution, kernels, &in, layer->up, 0, input_channels(layer),
+               at(kernels, rows->x, r * rows->x_stride), room);
+        for (size_t first = 0; first < channels; first += PLANES)
+            run_planes(layer, kernels, &out, weight, bias, room, first, least(PLANES, channels - first), sums,
+                       kept, at(kernels, rows->y, r * rows->y_stride));
     }
 }
 
@@ -222,36 +270,53 @@ void cn_convolving_forward(const cn_convolving *layer, const cn_flow *flow, cons
 {
     const cn_convolving placed = in_flow(layer, flow);
     const struct places places = places_of(&placed);
-    const void *bias = flow->parameters[CN_CONVOLVING_BIAS]->reals;
     const void *weight = cn_convolving_weight(&placed, step->kernels,
                                               flow->parameters[CN_CONVOLVING_WEIGHT]->reals, step->scratch);
-    for (size_t r = first; r < first + count; r++) {
-        void *kept = cn_row(step, flow->kept, flow->kept_stride, r);
-        cn_convolving_run(&placed, step->kernels, weight, bias, cn_row(step, flow->x, flow->x_stride, r),
-                          kept, cn_row(step, kept, places.output, 1), step->scratch,
-                          cn_row(step, flow->y, flow->y_stride, r));
+    void *kept = cn_row(step, flow->kept, flow->kept_stride, first);
+    const cn_rows rows = {.count = count,
+                          .x = cn_row(step, flow->x, flow->x_stride, first),
+                          .x_stride = flow->x_stride,
+                          .room = kept,
+                          .room_stride = flow->kept_stride,
+                          .kept = at(step->kernels, kept, places.output),
+                          .y = cn_row(step, flow->y, flow->y_stride, first),
+                          .y_stride = flow->y_stride};
+    cn_convolving_run(&placed, step->kernels, weight, flow->parameters[CN_CONVOLVING_BIAS]->reals, &rows,
+                      step->scratch);
+}
+
+/* dz = dy f'(z), left in dy, of some planes of the images; the sums of each. */
+static void slopes_of(const cn_convolving *layer, const cn_kernels *kernels, const cn_images *images,
+                      size_t width, size_t planes, const void *keep, const void *y, void *dy, void *sums)
+{
+    if (layer->activation != CN_LINEAR && !keeps_z(layer))
+        kernels->activate_backward(layer->activation, images->count, width, images->planes, y, y, dy, dy);
+    for (size_t i = 0; i < images->count; i++) {
+        void *slopes = at(kernels, dy, i * images->planes);
+        if (keeps_z(layer))
+            cn_activate_all_backward(kernels, layer->activation, width, at(kernels, keep, i * images->which),
+                                     at(kernels, y, i * images->planes), slopes);
+        kernels->plane_sums(planes, width / planes, slopes, at(kernels, sums, i * images->which));
     }
 }
 
-/* dz = dy f'(z), left in dy; its sums; and where only the largest came out, dz where they were: all
- * spread. */
-static void spread_slopes(const cn_convolving *layer, const cn_kernels *kernels, const void *kept_output,
-                          const void *y, void *dy, void *sums, void *room)
+/* dz as above, and where only the largest came out, dz where they were: all spread. */
+static void spread_slopes(const cn_convolving *layer, const cn_kernels *kernels, const cn_images *images,
+                          const void *kept_output, const void *y, void *dy, void *sums, void *room)
 {
     const size_t channels = output_channels(layer), plane = output_plane(layer);
     const cn_pooling pooling = pooling_of(layer, PLANES);
     for (size_t first = 0; first < channels; first += PLANES) {
         const size_t count = least(PLANES, channels - first);
-        const void *out = at(kernels, y, first * plane), *keep = at(kernels, kept_output, first * plane);
+        const void *keep = at(kernels, kept_output, first * plane);
         void *slopes = at(kernels, dy, first * plane);
-        cn_activate_all_backward(kernels, layer->activation, count * plane, keeps_z(layer) ? keep : out, out,
-                                 slopes);
-        kernels->plane_sums(count, plane, slopes, at(kernels, sums, first));
+        slopes_of(layer, kernels, images, count * plane, count, keep, at(kernels, y, first * plane), slopes,
+                  at(kernels, sums, first));
         if (layer->pool > 1)
-            cn_convolution_spread_small_pooled(&layer->convolution, kernels, &pooling, first, count, slopes,
-                                               keep, room);
+            cn_convolution_spread_small_pooled(&layer->convolution, kernels, images, &pooling, first, count,
+                                               slopes, keep, room);
         else
-            spread(&layer->convolution, kernels, !layer->up, first, count, slopes, room);
+            spread(&layer->convolution, kernels, images, !layer->up, first, count, slopes, room);
     }
 }
 
@@ -261,20 +326,25 @@ void cn_convolving_backward(const cn_convolving *layer, const cn_flow *flow, con
     const cn_convolving placed = in_flow(layer, flow);
     const cn_kernels *kernels = step->kernels;
     const struct places places = places_of(&placed);
-    const size_t channels = input_channels(&placed), plane = input_plane(&placed);
+    const size_t channels = input_channels(&placed), plane = input_plane(&placed),
+                 at_a_time = images_of(&placed);
     void *sums = at(kernels, step->scratch, cn_convolving_folded(&placed));
     const void *weight =
         flow->dx ? cn_convolving_weight(&placed, kernels, flow->parameters[CN_CONVOLVING_WEIGHT]->reals,
                                         step->scratch)
                  : NULL;
-    for (size_t r = first; r < first + count; r++) {
+    for (size_t r = first, n; r < first + count; r += n) {
+        n = least(at_a_time, first + count - r);
         void *kept = cn_row(step, flow->kept, flow->kept_stride, r);
         void *slopes = at(kernels, kept, places.slopes);
-        spread_slopes(&placed, kernels, at(kernels, kept, places.output),
+        cn_images images = {
+            .count = n, .spread = flow->kept_stride, .planes = flow->y_stride, .which = flow->kept_stride};
+        spread_slopes(&placed, kernels, &images, at(kernels, kept, places.output),
                       cn_row(step, flow->y, flow->y_stride, r), cn_row(step, flow->dy, flow->y_stride, r),
                       at(kernels, kept, places.sums), slopes);
+        images.planes = flow->x_stride;
         for (size_t c = 0; flow->dx && c < channels; c += PLANES)
-            convolve(&placed.convolution, kernels, !placed.up, weight, NULL, slopes, c,
+            convolve(&placed.convolution, kernels, &images, !placed.up, weight, NULL, slopes, c,
                      least(PLANES, channels - c), sums,
                      at(kernels, cn_row(step, flow->dx, flow->x_stride, r), c * plane));
     }

@@ -1,11 +1,13 @@
 /* What conv and deconv share: a convolution taken down or up, with bias and activation, and what the planner
- * does in one with it: the upsampling before it, the pooling of maxima behind it. For one image at a time and
- * some planes of it, so that what is made is still near when the next step takes it. */
+ * does in one with it: the upsampling before it, the pooling of maxima behind it. For a few images at a time
+ * and some planes of each, so that what is made is still near when the next step takes it. */
 #ifndef CN_MODEL_CONVOLVING_H
 #define CN_MODEL_CONVOLVING_H
 
 #include "model/convolution.h"
 #include "model/image.h"
+
+enum { CN_IMAGES = 8 }; /* at a time, at most */
 
 typedef struct cn_convolving {
     cn_convolution convolution; /* as it runs: folded where the image is to be repeated */
@@ -33,10 +35,22 @@ size_t cn_convolving_folded(const cn_convolving *layer);
 const void *cn_convolving_weight(const cn_convolving *layer, const cn_kernels *kernels, const void *weight,
                                  void *room);
 
-/* One image: x to y. weight as above; `room` takes x spread, and must be 0 the first time. kept takes what
- * backward needs of the output, the place of each largest or z; NULL where nothing goes back. */
+/* Rows x to rows y, each in buffers of so many reals a row. room takes x spread and must be 0 the first time,
+ * kept, of the same stride, what backward needs of the output, the place of each largest or z; NULL where
+ * nothing goes back. */
+typedef struct cn_rows {
+    size_t count;
+    const void *x;
+    size_t x_stride;
+    void *room;
+    size_t room_stride;
+    void *kept, *y;
+    size_t y_stride;
+} cn_rows;
+
+/* weight as above. */
 void cn_convolving_run(const cn_convolving *layer, const cn_kernels *kernels, const void *weight,
-                       const void *bias, const void *x, void *room, void *kept, void *scratch, void *y);
+                       const void *bias, const cn_rows *rows, void *scratch);
 
 /* ---- A layer's functions ------------------------------------------------------------------------------- */
 

@@ -14,27 +14,30 @@ static size_t pixels_of(cinch_shape shape)
 
 void cn_image_split(const cn_kernels *kernels, cinch_shape shape, const void *pixels, void *planes)
 {
-    size_t channels = shape.sizes[2];
-    for (size_t c = 0; c < channels; c++)
-        kernels->place(&(cn_placement){.rows = 1,
-                                       .columns = pixels_of(shape),
-                                       .from = (const char *)pixels + c * kernels->real_size,
-                                       .from_column = channels,
-                                       .to = (char *)planes + c * pixels_of(shape) * kernels->real_size,
-                                       .to_column = 1});
+    kernels->place(&(cn_placement){.images = 1,
+                                   .planes = shape.sizes[2],
+                                   .rows = 1,
+                                   .columns = pixels_of(shape),
+                                   .from = pixels,
+                                   .from_plane = 1,
+                                   .from_column = shape.sizes[2],
+                                   .to = planes,
+                                   .to_plane = pixels_of(shape),
+                                   .to_column = 1});
 }
 
 void cn_image_join(const cn_kernels *kernels, cinch_shape shape, const void *planes, void *pixels)
 {
-    size_t channels = shape.sizes[2];
-    for (size_t c = 0; c < channels; c++)
-        kernels->place(
-            &(cn_placement){.rows = 1,
-                            .columns = pixels_of(shape),
-                            .from = (const char *)planes + c * pixels_of(shape) * kernels->real_size,
-                            .from_column = 1,
-                            .to = (char *)pixels + c * kernels->real_size,
-                            .to_column = channels});
+    kernels->place(&(cn_placement){.images = 1,
+                                   .planes = shape.sizes[2],
+                                   .rows = 1,
+                                   .columns = pixels_of(shape),
+                                   .from = planes,
+                                   .from_plane = pixels_of(shape),
+                                   .from_column = 1,
+                                   .to = pixels,
+                                   .to_plane = 1,
+                                   .to_column = shape.sizes[2]});
 }
 
 cinch_status cn_image_check(const cn_node *node, cinch_error *error)

@@ -22,7 +22,7 @@ typedef struct operation {
     cn_convolving convolving; /* of a convolution, its activation too */
     const float *weight;      /* the model's, or folded */
     float *folded;            /* owned; NULL: it is not */
-    float *room;              /* [threads][nroom]: the image spread, then scratch */
+    float *room;              /* [threads][nroom]: CN_IMAGES images spread, then scratch */
     size_t nroom, nspread;
 } operation;
 
@@ -119,7 +119,7 @@ static cinch_status finish_convolution(const cn_inference *inference, operation 
         planned->weight = cn_convolving_weight(layer, inference->kernels, planned->weight, planned->folded);
     }
     planned->nspread = cn_round_up(cn_convolving_spread(layer), CN_PANEL);
-    planned->nroom = cn_round_up(planned->nspread + cn_convolving_scratch(layer), CN_PANEL);
+    planned->nroom = cn_round_up(CN_IMAGES * planned->nspread + cn_convolving_scratch(layer), CN_PANEL);
     if (!cn_multiply(planned->nroom, inference->nthread, &count))
         return cn_fail(error, CINCH_MEMORY, "an image of %zu values is too large", planned->out);
     planned->room = cn_new(count, sizeof *planned->room, error);
@@ -291,10 +291,18 @@ static void gather(const operation *planned, size_t rows, size_t stride, const f
 static void convolve(const cn_inference *inference, const operation *planned, size_t thread, size_t rows,
                      const float *x, float *y)
 {
-    float *spread = planned->room + thread * planned->nroom, *scratch = spread + planned->nspread;
-    for (size_t r = 0; r < rows; r++, x += inference->stride, y += inference->stride)
-        cn_convolving_run(&planned->convolving, inference->kernels, planned->weight, planned->vector, x,
-                          spread, NULL, scratch, y);
+    float *spread = planned->room + thread * planned->nroom, *scratch = spread + CN_IMAGES * planned->nspread;
+    for (size_t r = 0; r < rows; r += CN_IMAGES) {
+        const cn_rows some = {.count = rows - r < CN_IMAGES ? rows - r : CN_IMAGES,
+                              .x = x + r * inference->stride,
+                              .x_stride = inference->stride,
+                              .room = spread,
+                              .room_stride = planned->nspread,
+                              .y = y + r * inference->stride,
+                              .y_stride = inference->stride};
+        cn_convolving_run(&planned->convolving, inference->kernels, planned->weight, planned->vector, &some,
+                          scratch);
+    }
 }
 
 static void pool(const cn_inference *inference, const operation *planned, size_t rows, const float *x,
