@@ -38,7 +38,7 @@ endif
 WARNINGS := -Wall -Wextra -Wconversion -Wshadow $(if $(filter 1,$(WERROR)),-Werror)
 
 # High targets first look for packages, then call make again; the others need the packages now.
-HIGH := help demo check recipes judges sanitize bench fuzz layers format clean uninstall
+HIGH := help demo check recipes judges sanitize guard bench fuzz layers format clean uninstall
 PACKAGES := zlib jansson libmd libpng
 # Late parts: src/FOLDER/late/NAME.c and the packages that it alone links, in an object of its own.
 LATE_PACKAGES_cairo := cairo
@@ -88,7 +88,7 @@ BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard bench/*.c))
 FUZZERS := $(patsubst %.c,$(BUILD)/%,$(wildcard fuzz/fuzz_*.c))
 PROGRAM_OBJECTS := $(addsuffix .o,$(ALL_TESTS) $(EXAMPLES) $(BENCHES) $(FUZZERS)) $(TEST_HELPERS)
 
-.PHONY: all tests programs help demo check recipes judges sanitize bench fuzz layers format clean FORCE \
+.PHONY: all tests programs help demo check recipes judges sanitize guard bench fuzz layers format clean FORCE \
     check-run bench-run fuzz-run
 
 all: $(BUILD)/cinch $(LIBRARY) $(LATE_OBJECTS)
@@ -212,6 +212,12 @@ sanitize:
 	@scripts/deps build check sanitize
 	+@MAKE='$(MAKE)' scripts/sanitize
 
+# Without Valgrind it says that it is skipped.
+guard:
+	@scripts/deps build
+	@scripts/deps sanitize || :
+	+@MAKE='$(MAKE)' scripts/guard
+
 bench:
 	@scripts/deps build
 	$(AGAIN) bench-run
@@ -246,6 +252,7 @@ help:
 	@echo 'make recipes    the recipes on the real data, their numbers checked'
 	@echo 'make judges     against numpy, PyTorch and Keras from PyPI'
 	@echo 'make sanitize   the tests under ASan, UBSan, TSan, Valgrind; cppcheck; clang'
+	@echo 'make guard      the instructions of three works beside those of bench/guard.tsv'
 	@echo 'make bench      how fast it is'
 	@echo 'make fuzz       FUZZ_SECONDS=30 of libFuzzer on each parser'
 	@echo 'make layers     the graph of the folders'

@@ -21,29 +21,6 @@ archive=$root/build/libcinch.a
 
 # ---- What stands in ------------------------------------------------------------------------------------------
 
-# make_digits ROWS: images in IDX, a bar for each row, whose place and slope go with its class, over some noise.
-make_digits() {
-    local escapes
-    escapes=$(awk -v rows="$1" '
-        function draw() { state = (state * 1103515245 + 12345) % 2147483648; return state / 2147483648 }
-        function word(n) { printf "\\0%o\\0%o\\0%o\\0%o", 0, 0, int(n / 256), n % 256 }
-        BEGIN {
-            state = rows
-            printf "\\0%o\\0%o\\0%o\\0%o", 0, 0, 8, 3
-            word(rows); word(28); word(28)
-            for (row = 0; row < rows; row++) {
-                digit = row % 10; slope = (digit % 5 - 2) / 2; place = 10 + digit + 2 * draw()
-                for (i = 0; i < 28; i++)
-                    for (j = 0; j < 28; j++) {
-                        far = j - place - slope * (i - 14); if (far < 0) far = -far
-                        on = i > 4 && i < 24 && far < 2
-                        printf "\\0%o", on ? 255 - int(90 * draw()) : int(draw() * 1.1) * 40
-                    }
-            }
-        }')
-    printf '%b' "$escapes" | gzip -1
-}
-
 make_labels() {
     local escapes
     escapes=$(awk -v rows="$1" 'BEGIN {
@@ -54,9 +31,9 @@ make_labels() {
 }
 
 mkdir -p data/mnist
-make_digits 240 > data/mnist/train-images-idx3-ubyte.gz
+"$root"/scripts/digits 240 | gzip -1 > data/mnist/train-images-idx3-ubyte.gz
 make_labels 240 > data/mnist/train-labels-idx1-ubyte.gz
-make_digits 100 > data/mnist/t10k-images-idx3-ubyte.gz
+"$root"/scripts/digits 100 | gzip -1 > data/mnist/t10k-images-idx3-ubyte.gz
 make_labels 100 > data/mnist/t10k-labels-idx1-ubyte.gz
 export CINCH_DATA=$work/data
 judge "the stand-in is read" "$("$CINCH" info mnist/train-images-idx3-ubyte.gz 2>&1 | grep -q 240 || echo no)"

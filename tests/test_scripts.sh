@@ -1,5 +1,6 @@
 #!/bin/bash
-# The build's scripts: tables from file names, the graph of the folders, files rewritten only on change.
+# The build's scripts: tables from file names, the graph of the folders, files rewritten only on change, counts
+# beside those of a record.
 # shellcheck source=tests/common.sh
 . "$(dirname "$0")/common.sh"
 
@@ -61,5 +62,60 @@ echo '#include "base/text.h"' >> tree/cli/main.c
 refused "the command looking into the library" 'cli/main.c:3: cli includes'
 echo '#include "plan.h"' >> tree/src/train/plan.h
 refused "an include without its folder" 'src/train/plan.h:3: .* has no folder'
+
+# Counts of instructions and their record, as scripts/guard would have them after counting.
+mkdir -p tree/bench
+cp "$root"/scripts/guard tree/scripts/
+counts() { # counts DENSE CONV DONUT [REASON]
+    paste <(printf '%s\n' mnist-dense mnist-conv donut-tied) <(printf '%s\n' "$1" "$2" "$3") \
+        <(yes 'gcc 1.0 -O2' | head -n 3) ${4:+<(yes "$4" | head -n 3)}
+}
+# guarded NAME STATUS LINE: the status of a comparison, and a line that it must say.
+guarded() {
+    tree/scripts/guard --counts "$work/counts" > said 2>&1
+    judge "$1" "$([ $? = "$2" ] && grep -qxF "$3" said || cat said)"
+}
+counts 1000000 2000000 300000000000 > counts
+counts 1000000 2000000 300000000000 "the first" > tree/bench/guard.tsv
+guarded "counts as recorded" 0 'guard: 3 passed, 0 failed, 0 skipped'
+counts 1000000 1900000 300000000000 "the first" > tree/bench/guard.tsv
+guarded "more than recorded fails" 1 'FAIL guard/mnist-conv: recorded 1900000, counted 2000000, +5.26 %'
+guarded "one work of three" 1 'guard: 2 passed, 1 failed, 0 skipped'
+counts 971000 2000000 315000000000 "the first" > tree/bench/guard.tsv
+guarded "a little more passes" 0 'PASS guard/mnist-dense: recorded 971000, counted 1000000, +2.99 %'
+guarded "so does less, with a word" 0 "PASS guard/donut-tied: recorded 315000000000, counted 300000000000,\
+ -4.76 %: lower the record: scripts/guard --record REASON"
+sed -i 's/1\.0/1.1/' tree/bench/guard.tsv
+guarded "another compiler's record is left alone" 0 'guard: 0 passed, 0 failed, 3 skipped'
+counts 1000000 2000000 300000000000 > tree/bench/guard.tsv
+guarded "a record without a reason fails" 1 'guard: 0 passed, 3 failed, 0 skipped'
+counts 0 2000000 300000000000 > counts
+counts 1000000 2000000 300000000000 "the first" | sed '$d' > tree/bench/guard.tsv
+guarded "nothing counted, nothing recorded" 1 'guard: 1 passed, 2 failed, 0 skipped'
+
+counts 1000500 3000000 300000000000 > counts
+counts 1000000 2000000 300000000000 "the first" > tree/bench/guard.tsv
+tree/scripts/guard --counts "$work/counts" --record "wider rows" > said 2>&1
+judge "what moved is recorded anew, with its reason" "$(diff said tree/bench/guard.tsv
+    diff <(cut -f 2,4 tree/bench/guard.tsv | tail -n 3) \
+        <(printf '%s\t%s\n' 1000000 "the first" 3000000 "wider rows" 300000000000 "the first"))"
+tree/scripts/guard --counts "$work/counts" --record '' > said 2>&1
+judge "no reason, no record" "$([ $? = 2 ] && grep -q usage said || cat said)"
+
+if command -v git > said; then
+    tree_git() { git -C tree -c user.name=test -c user.email=test@localhost "$@" > said 2>&1; }
+    counts 1000000 2000000 300000000000 > counts
+    counts 900000 2000000 300000000000 "the first" > tree/bench/guard.tsv
+    tree_git init && tree_git add bench && tree_git commit -m first
+    guarded "a committed record" 1 'guard: 2 passed, 1 failed, 0 skipped'
+    counts 1000000 2000000 300000000000 "the first" > tree/bench/guard.tsv
+    guarded "a record raised for no reason" 1 \
+        'FAIL guard/mnist-dense: its record is changed without a reason of its own'
+    tree_git commit -a -m second
+    guarded "and so committed" 1 'guard: 2 passed, 1 failed, 0 skipped'
+    counts 1000000 2000000 300000000000 "wider rows" > tree/bench/guard.tsv
+    tree_git commit -a --amend -m second
+    guarded "a record raised for a reason" 0 'guard: 3 passed, 0 failed, 0 skipped'
+fi
 
 finish
