@@ -46,14 +46,21 @@ enum { CN_STRIP = 16 };
  *
  *     #define VALUE(y, x) ((y) - (x)) * ((y) - (x))
  *     #define SLOPE(y, x) 2 * ((y) - (x))
- *     CN_LOSS_ROWS(VALUE, SLOPE)      makes loss_rows_float and loss_rows_double
+ *     CN_LOSS_ROWS(VALUE, SLOPE)      makes loss_rows_float and loss_rows_double, loss_bundle_float and _double
  */
+/* The same over a bundle of rows (math/bundles.h): width values, `step` reals apart in each of the three:
+ *     sums[r] += sum over j of VALUE(output[j][r], target[j][r]), r < CN_STRIP */
+typedef void cn_loss_bundle(size_t width, size_t step, const void *output, const void *target, double scale,
+                            void *slope, double *sums);
+
 typedef void cn_loss_rows(size_t rows, size_t width, size_t stride, const void *output, const void *target,
                           size_t target_stride, double scale, void *slope, double *values);
 
 #define CN_LOSS_ROWS(VALUE, SLOPE)                                                                           \
     CN_LOSS_ROWS_IN(float, VALUE, SLOPE)                                                                     \
-    CN_LOSS_ROWS_IN(double, VALUE, SLOPE)
+    CN_LOSS_ROWS_IN(double, VALUE, SLOPE)                                                                    \
+    CN_LOSS_BUNDLE_IN(float)                                                                                 \
+    CN_LOSS_BUNDLE_IN(double)
 
 #define CN_LOSS_ROWS_IN(precision, VALUE, SLOPE)                                                             \
     CN_INLINE void loss_add_##precision(size_t count, const precision *output, const precision *target,      \
@@ -98,6 +105,22 @@ typedef void cn_loss_rows(size_t rows, size_t width, size_t stride, const void *
                 loss_slope_##precision(width - whole, y + whole, x + whole, (precision)scale, s + whole);    \
             }                                                                                                \
         }                                                                                                    \
+    }
+
+#define CN_LOSS_BUNDLE_IN(precision)                                                                         \
+    CN_CLONES static void loss_bundle_##precision(size_t width, size_t step, const void *output,             \
+                                                  const void *target, double scale, void *slope,             \
+                                                  double *sums)                                              \
+    {                                                                                                        \
+        const precision *y = output, *x = target;                                                            \
+        precision *s = slope;                                                                                \
+        double totals[CN_STRIP] = {0};                                                                       \
+        for (size_t j = 0; j < width; j++)                                                                   \
+            loss_add_##precision(CN_STRIP, y + j * step, x + j * step, totals);                              \
+        for (size_t r = 0; r < CN_STRIP; r++)                                                                \
+            sums[r] += totals[r];                                                                            \
+        for (size_t j = 0; s && j < width; j++)                                                              \
+            loss_slope_##precision(CN_STRIP, y + j * step, x + j * step, (precision)scale, s + j * step);    \
     }
 
 /* 16 sums added in a tree of halves: i and i+8, then i and i+4, ... */

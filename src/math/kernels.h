@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "math/activations.h"
+#include "math/bundles.h"
 #include "math/planes.h"
 
 enum {
@@ -102,6 +103,18 @@ typedef struct cn_kernels {
     void (*pool_max_backward)(const cn_pooling *pooling, const void *dy, const void *which, void *dx);
     void (*pool_sum)(const cn_pooling *pooling, bool mean, const void *x, void *y);
     void (*pool_repeat)(const cn_pooling *pooling, bool mean, const void *x, void *y);
+
+    /* Rows side by side: math/bundles.h says what each does. */
+    void (*bundle_sums)(const cn_bundle_sums *sums);
+    void (*bundle_products)(const cn_bundle_products *products);
+    void (*bundle_totals)(size_t planes, size_t plane, const void *x, void *sums);
+    void (*bundle_split)(size_t count, size_t nvalue, size_t stride, const void *rows, size_t step,
+                         void *bundles);
+    void (*bundle_max)(const cn_pooling *pooling, const void *x, void *y, void *which);
+    void (*bundle_max_backward)(const cn_pooling *pooling, const void *dy, const void *which, void *dx);
+    void (*bundle_sum)(const cn_pooling *pooling, bool mean, const void *x, void *y);
+    void (*bundle_repeat)(const cn_pooling *pooling, bool mean, const void *x, void *y);
+    void (*bundle_fold)(size_t count, const void *bundles, void *reals);
 
     /* Reals from and to floats. */
     void (*from_float)(const float *source, void *reals, size_t count);

@@ -22,8 +22,10 @@ enum { TILE_ROWS = 6 };
 #include "math/kernels_body.h"
 #include "math/kernels_planes.h"
 #include "math/kernels_pools.h"
+#include "math/kernels_bundles.h"
 
-const cn_kernels cn_kernels_avx2 = {CN_KERNELS_BODY("avx2"), CN_KERNELS_PLANES, CN_KERNELS_POOLS};
+const cn_kernels cn_kernels_avx2 = {CN_KERNELS_BODY("avx2"), CN_KERNELS_PLANES, CN_KERNELS_POOLS,
+                                    CN_KERNELS_BUNDLES};
 #else
 const cn_kernels cn_kernels_avx2 = {0};
 #endif

@@ -30,8 +30,10 @@ enum { TILE_ROWS = 12 };
 #include "math/kernels_body.h"
 #include "math/kernels_planes.h"
 #include "math/kernels_pools.h"
+#include "math/kernels_bundles.h"
 
-const cn_kernels cn_kernels_avx512 = {CN_KERNELS_BODY("avx512"), CN_KERNELS_PLANES, CN_KERNELS_POOLS};
+const cn_kernels cn_kernels_avx512 = {CN_KERNELS_BODY("avx512"), CN_KERNELS_PLANES, CN_KERNELS_POOLS,
+                                      CN_KERNELS_BUNDLES};
 #else
 const cn_kernels cn_kernels_avx512 = {0};
 #endif

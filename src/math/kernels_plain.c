@@ -10,5 +10,7 @@
 #include "math/kernels_body.h"
 #include "math/kernels_planes.h"
 #include "math/kernels_pools.h"
+#include "math/kernels_bundles.h"
 
-const cn_kernels cn_kernels_plain = {CN_KERNELS_BODY("plain"), CN_KERNELS_PLANES, CN_KERNELS_POOLS};
+const cn_kernels cn_kernels_plain = {CN_KERNELS_BODY("plain"), CN_KERNELS_PLANES, CN_KERNELS_POOLS,
+                                     CN_KERNELS_BUNDLES};

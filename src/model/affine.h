@@ -20,6 +20,16 @@ void cn_affine_forward(const cn_affine *affine, const cn_flow *flow, const cn_st
 void cn_affine_backward(const cn_affine *affine, const cn_flow *flow, const cn_step *step, size_t first,
                         size_t count);
 
+/* The same over bundles. `from` and `to` of the gradient: the values that a weight (in, out) of the encoder's own
+ * layer has there: of the way there x and dz, of a tied layer dz and x. */
+bool cn_affine_fits(const cn_node *node);
+void cn_affine_bundle_forward(const cn_affine *affine, const cn_flow *flow, const cn_step *step,
+                              size_t nbundle);
+void cn_affine_bundle_backward(const cn_affine *affine, const cn_flow *flow, const cn_step *step,
+                               size_t nbundle);
+void cn_affine_bundle_gradient(const cn_step *step, size_t nbundle, size_t in, const void *from, size_t out,
+                               const void *to, void *sums);
+
 /* As primitives: the matrix (in the file `transposed`: the encoder's own), the bias, the activation. */
 void cn_affine_lower(const cn_node *node, const cn_parameter *weight, bool transposed,
                      const cn_parameter *bias, cn_activation activation, cn_program *program);

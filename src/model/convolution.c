@@ -67,6 +67,11 @@ static size_t slack(const cn_convolution *c)
     return cn_round_up(reach(c->kernel_width, c->stride), CN_PANEL) + CN_PANEL;
 }
 
+size_t cn_convolution_weights(const cn_convolution *c)
+{
+    return c->small_channels * c->channels * c->kernel_height * c->kernel_width;
+}
+
 size_t cn_convolution_large(const cn_convolution *c)
 {
     return cn_round_up(c->channels * square(c->stride) * large_plane(c), CN_PANEL) + slack(c);

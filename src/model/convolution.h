@@ -36,6 +36,9 @@ typedef struct cn_images {
 size_t cn_same_extent(size_t extent, size_t stride);
 size_t cn_same_before(size_t extent, size_t kernel, size_t stride);
 
+/* Reals of the weight. */
+size_t cn_convolution_weights(const cn_convolution *convolution);
+
 /* Reals of an image when spread, and of the scratch that `down` and `up` need for so many channels at a time,
  * counted over all images. */
 size_t cn_convolution_large(const cn_convolution *convolution);

@@ -41,23 +41,23 @@ cn_convolving cn_convolving_fused(const cn_convolving *layer, size_t repeat, siz
     return fused;
 }
 
-static size_t input_channels(const cn_convolving *layer)
+size_t cn_convolving_input_channels(const cn_convolving *layer)
 {
     return layer->up ? layer->convolution.small_channels : layer->convolution.channels;
 }
 
-static size_t output_channels(const cn_convolving *layer)
+size_t cn_convolving_output_channels(const cn_convolving *layer)
 {
     return layer->up ? layer->convolution.channels : layer->convolution.small_channels;
 }
 
-static size_t input_plane(const cn_convolving *layer)
+size_t cn_convolving_input_plane(const cn_convolving *layer)
 {
     const cn_convolution *c = &layer->convolution;
     return layer->up ? c->small_height * c->small_width : c->height * c->width;
 }
 
-static cn_pooling pooling_of(const cn_convolving *layer, size_t planes)
+cn_pooling cn_convolving_pooling(const cn_convolving *layer, size_t planes)
 {
     const cn_convolution *c = &layer->convolution;
     cinch_shape shape = {
@@ -67,9 +67,9 @@ static cn_pooling pooling_of(const cn_convolving *layer, size_t planes)
 }
 
 /* A plane as it comes out of the layer. */
-static size_t output_plane(const cn_convolving *layer)
+size_t cn_convolving_output_plane(const cn_convolving *layer)
 {
-    cn_pooling pooling = pooling_of(layer, 1);
+    cn_pooling pooling = cn_convolving_pooling(layer, 1);
     return pooling.small_height * pooling.small_width;
 }
 
@@ -78,12 +78,7 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-static size_t weights_of(const cn_convolution *c)
-{
-    return c->small_channels * c->channels * c->kernel_height * c->kernel_width;
-}
-
-static bool keeps_z(const cn_convolving *layer)
+bool cn_convolving_keeps_z(const cn_convolving *layer)
 {
     return cn_activation_needs_input(layer->activation);
 }
@@ -101,12 +96,14 @@ static size_t slopes_spread(const cn_convolving *layer)
 /* Reals kept of what comes out of an image: the place of each largest, or z where f' needs it; else 0. */
 static size_t kept_output(const cn_convolving *layer)
 {
-    return keeps_z(layer) || layer->pool > 1 ? output_channels(layer) * output_plane(layer) : 0;
+    return cn_convolving_keeps_z(layer) || layer->pool > 1
+               ? cn_convolving_output_channels(layer) * cn_convolving_output_plane(layer)
+               : 0;
 }
 
 size_t cn_convolving_folded(const cn_convolving *layer)
 {
-    return layer->repeat > 1 ? cn_round_up(weights_of(&layer->convolution), CN_PANEL) : 0;
+    return layer->repeat > 1 ? cn_round_up(cn_convolution_weights(&layer->convolution), CN_PANEL) : 0;
 }
 
 /* Planes at a time: those of a pass that has so many channels. */
@@ -118,7 +115,8 @@ static size_t planes_of(size_t channels)
 /* Images at a time, whose planes at a time are all kept near. */
 static size_t images_of(const cn_convolving *layer)
 {
-    size_t most = planes_of(output_channels(layer)), back = planes_of(input_channels(layer));
+    size_t most = planes_of(cn_convolving_output_channels(layer)),
+           back = planes_of(cn_convolving_input_channels(layer));
     most = NEAR / cn_convolution_scratch(&layer->convolution, most > back ? most : back);
     return most > 1 ? least(most, CN_IMAGES) : 1;
 }
@@ -126,7 +124,8 @@ static size_t images_of(const cn_convolving *layer)
 /* A folded weight or its gradient, and what a correlation needs. */
 size_t cn_convolving_scratch(const cn_convolving *layer)
 {
-    size_t out = planes_of(output_channels(layer)), in = planes_of(input_channels(layer));
+    size_t out = planes_of(cn_convolving_output_channels(layer)),
+           in = planes_of(cn_convolving_input_channels(layer));
     return cn_convolving_folded(layer) +
            cn_convolution_scratch(&layer->convolution, images_of(layer) * (out > in ? out : in));
 }
@@ -189,8 +188,8 @@ static void run_planes(const cn_convolving *layer, const cn_kernels *kernels, co
                        void *scratch, void *kept, void *y)
 {
     const cn_convolution *c = &layer->convolution;
-    const size_t plane = output_plane(layer);
-    const cn_pooling pooling = pooling_of(layer, PLANES);
+    const size_t plane = cn_convolving_output_plane(layer);
+    const cn_pooling pooling = cn_convolving_pooling(layer, PLANES);
     void *out = at(kernels, y, first * plane), *keep = kept ? at(kernels, kept, first * plane) : NULL;
     if (layer->pool > 1) {
         cn_convolution_down_pooled(c, kernels, images, weight, bias, &pooling, spread, first, count, scratch,
@@ -200,9 +199,9 @@ static void run_planes(const cn_convolving *layer, const cn_kernels *kernels, co
         return;
     }
     cn_images to_z = *images;
-    if (keep && keeps_z(layer))
+    if (keep && cn_convolving_keeps_z(layer))
         to_z.planes = images->which;
-    void *z = keep && keeps_z(layer) ? keep : out;
+    void *z = keep && cn_convolving_keeps_z(layer) ? keep : out;
     convolve(c, kernels, &to_z, layer->up, weight, bias, spread, first, count, scratch, z);
     if (layer->activation == CN_LINEAR)
         return;
@@ -216,7 +215,7 @@ static void run_planes(const cn_convolving *layer, const cn_kernels *kernels, co
 void cn_convolving_run(const cn_convolving *layer, const cn_kernels *kernels, const void *weight,
                        const void *bias, const cn_rows *rows, void *scratch)
 {
-    const size_t channels = output_channels(layer), at_a_time = images_of(layer);
+    const size_t channels = cn_convolving_output_channels(layer), at_a_time = images_of(layer);
     void *sums = at(kernels, scratch, cn_convolving_folded(layer));
     for (size_t r = 0, n; r < rows->count; r += n) {
         n = least(at_a_time, rows->count - r);
@@ -227,7 +226,7 @@ void cn_convolving_run(const cn_convolving *layer, const cn_kernels *kernels, co
                                .spread = rows->room_stride,
                                .planes = rows->y_stride,
                                .which = rows->room_stride};
-        spread(&layer->convolution, kernels, &in, layer->up, 0, input_channels(layer),
+        spread(&layer->convolution, kernels, &in, layer->up, 0, cn_convolving_input_channels(layer),
                at(kernels, rows->x, r * rows->x_stride), room);
         for (size_t first = 0; first < channels; first += PLANES)
             run_planes(layer, kernels, &out, weight, bias, room, first, least(PLANES, channels - first), sums,
@@ -246,7 +245,7 @@ static struct places places_of(const cn_convolving *layer)
 {
     struct places places = {.slopes = cn_round_up(cn_convolving_spread(layer), CN_PANEL)};
     places.sums = places.slopes + cn_round_up(slopes_spread(layer), CN_PANEL);
-    places.output = places.sums + cn_round_up(output_channels(layer), CN_PANEL);
+    places.output = places.sums + cn_round_up(cn_convolving_output_channels(layer), CN_PANEL);
     places.end = places.output + cn_round_up(kept_output(layer), CN_PANEL);
     return places;
 }
@@ -289,11 +288,11 @@ void cn_convolving_forward(const cn_convolving *layer, const cn_flow *flow, cons
 static void slopes_of(const cn_convolving *layer, const cn_kernels *kernels, const cn_images *images,
                       size_t width, size_t planes, const void *keep, const void *y, void *dy, void *sums)
 {
-    if (layer->activation != CN_LINEAR && !keeps_z(layer))
+    if (layer->activation != CN_LINEAR && !cn_convolving_keeps_z(layer))
         kernels->activate_backward(layer->activation, images->count, width, images->planes, y, y, dy, dy);
     for (size_t i = 0; i < images->count; i++) {
         void *slopes = at(kernels, dy, i * images->planes);
-        if (keeps_z(layer))
+        if (cn_convolving_keeps_z(layer))
             cn_activate_all_backward(kernels, layer->activation, width, at(kernels, keep, i * images->which),
                                      at(kernels, y, i * images->planes), slopes);
         kernels->plane_sums(planes, width / planes, slopes, at(kernels, sums, i * images->which));
@@ -304,8 +303,8 @@ static void slopes_of(const cn_convolving *layer, const cn_kernels *kernels, con
 static void spread_slopes(const cn_convolving *layer, const cn_kernels *kernels, const cn_images *images,
                           const void *kept_output, const void *y, void *dy, void *sums, void *room)
 {
-    const size_t channels = output_channels(layer), plane = output_plane(layer);
-    const cn_pooling pooling = pooling_of(layer, PLANES);
+    const size_t channels = cn_convolving_output_channels(layer), plane = cn_convolving_output_plane(layer);
+    const cn_pooling pooling = cn_convolving_pooling(layer, PLANES);
     for (size_t first = 0; first < channels; first += PLANES) {
         const size_t count = least(PLANES, channels - first);
         const void *keep = at(kernels, kept_output, first * plane);
@@ -326,7 +325,7 @@ void cn_convolving_backward(const cn_convolving *layer, const cn_flow *flow, con
     const cn_convolving placed = in_flow(layer, flow);
     const cn_kernels *kernels = step->kernels;
     const struct places places = places_of(&placed);
-    const size_t channels = input_channels(&placed), plane = input_plane(&placed),
+    const size_t channels = cn_convolving_input_channels(&placed), plane = cn_convolving_input_plane(&placed),
                  at_a_time = images_of(&placed);
     void *sums = at(kernels, step->scratch, cn_convolving_folded(&placed));
     const void *weight =
@@ -363,7 +362,7 @@ void cn_convolving_gradient(const cn_convolving *layer, const cn_flow *flow, con
     }
     const void *slopes = at(kernels, flow->kept, places.slopes);
     const void *large = placed.up ? slopes : flow->kept, *small = placed.up ? flow->kept : slopes;
-    size_t count = weights_of(&placed.convolution);
+    size_t count = cn_convolution_weights(&placed.convolution);
     if (placed.repeat == 1) {
         cn_convolution_gradient(&placed.convolution, kernels, rows, large, small, flow->kept_stride, 0, count,
                                 accumulate, reals);

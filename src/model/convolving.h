@@ -26,6 +26,15 @@ cn_convolving cn_convolving_plain(const cn_convolution *convolution, bool up, cn
 bool cn_convolving_fuses(const cn_convolving *layer, size_t repeat, size_t pool);
 cn_convolving cn_convolving_fused(const cn_convolving *layer, size_t repeat, size_t pool);
 
+/* The channels and the values of one, of what it takes and of what comes out; the pooling, of so many
+ * planes. */
+size_t cn_convolving_input_channels(const cn_convolving *layer);
+size_t cn_convolving_output_channels(const cn_convolving *layer);
+size_t cn_convolving_input_plane(const cn_convolving *layer);
+size_t cn_convolving_output_plane(const cn_convolving *layer);
+cn_pooling cn_convolving_pooling(const cn_convolving *layer, size_t planes);
+bool cn_convolving_keeps_z(const cn_convolving *layer);
+
 /* Reals of the spread row, and of scratch. */
 size_t cn_convolving_spread(const cn_convolving *layer);
 size_t cn_convolving_scratch(const cn_convolving *layer);
@@ -66,6 +75,17 @@ void cn_convolving_gradient(const cn_convolving *layer, const cn_flow *flow, con
                             size_t local, const cn_tile *tile, bool accumulate, void *reals);
 void cn_convolving_lower(const cn_convolving *layer, const cn_node *node, const cn_parameter *parameters,
                          cn_program *program);
+
+/* Over bundles: model/convolving_bundles.c. */
+bool cn_convolving_fits(const cn_convolving *layer);
+cinch_status cn_convolving_plan(const cn_convolving *layer, bool backward, void **plan, cinch_error *error);
+void cn_convolving_plan_free(void *plan);
+size_t cn_convolving_bundle_kept(const cn_convolving *layer);
+size_t cn_convolving_bundle_scratch(const cn_convolving *layer, bool backward);
+void cn_convolving_bundle_forward(const cn_convolving *layer, const cn_flow *flow, const cn_step *step);
+void cn_convolving_bundle_backward(const cn_convolving *layer, const cn_flow *flow, const cn_step *step);
+void cn_convolving_bundle_gradient(const cn_convolving *layer, const cn_flow *flow, const cn_step *step,
+                                   size_t local, void *sums);
 
 /* The options that both layers have, of the same name and place. */
 #define CN_CHANNELS_OPTION                                                                                   \
@@ -119,10 +139,60 @@ void cn_convolving_lower(const cn_convolving *layer, const cn_node *node, const 
     {                                                                                                        \
         const cn_convolving layer = layer_of(node);                                                          \
         cn_convolving_lower(&layer, node, parameters, program);                                              \
-    }
+    }                                                                                                        \
+    static bool bundles_fit(const cn_node *node)                                                             \
+    {                                                                                                        \
+        const cn_convolving layer = layer_of(node);                                                          \
+        return cn_convolving_fits(&layer);                                                                   \
+    }                                                                                                        \
+    static cinch_status bundle_plan(const cn_node *node, bool backward, void **plan, cinch_error *error)     \
+    {                                                                                                        \
+        const cn_convolving layer = layer_of(node);                                                          \
+        return cn_convolving_plan(&layer, backward, plan, error);                                            \
+    }                                                                                                        \
+    static size_t bundle_kept(const cn_node *node)                                                           \
+    {                                                                                                        \
+        const cn_convolving layer = layer_of(node);                                                          \
+        return cn_convolving_bundle_kept(&layer);                                                            \
+    }                                                                                                        \
+    static size_t bundle_scratch(const cn_node *node, bool backward)                                         \
+    {                                                                                                        \
+        const cn_convolving layer = layer_of(node);                                                          \
+        return cn_convolving_bundle_scratch(&layer, backward);                                               \
+    }                                                                                                        \
+    static void bundle_forward(const cn_node *node, const cn_flow *flow, const cn_step *step,                \
+                               size_t nbundle)                                                               \
+    {                                                                                                        \
+        const cn_convolving layer = layer_of(node);                                                          \
+        (void)nbundle;                                                                                       \
+        cn_convolving_bundle_forward(&layer, flow, step);                                                    \
+    }                                                                                                        \
+    static void bundle_backward(const cn_node *node, const cn_flow *flow, const cn_step *step,               \
+                                size_t nbundle)                                                              \
+    {                                                                                                        \
+        const cn_convolving layer = layer_of(node);                                                          \
+        (void)nbundle;                                                                                       \
+        cn_convolving_bundle_backward(&layer, flow, step);                                                   \
+    }                                                                                                        \
+    static void bundle_gradient(const cn_node *node, const cn_flow *flow, const cn_step *step,               \
+                                size_t nbundle, size_t local, void *sums)                                    \
+    {                                                                                                        \
+        const cn_convolving layer = layer_of(node);                                                          \
+        (void)nbundle;                                                                                       \
+        cn_convolving_bundle_gradient(&layer, flow, step, local, sums);                                      \
+    }                                                                                                        \
+    static const cn_bundled bundled = {.one = true,                                                          \
+                                       .fits = bundles_fit,                                                  \
+                                       .plan = bundle_plan,                                                  \
+                                       .free = cn_convolving_plan_free,                                      \
+                                       .kept = bundle_kept,                                                  \
+                                       .scratch = bundle_scratch,                                            \
+                                       .forward = bundle_forward,                                            \
+                                       .backward = bundle_backward,                                          \
+                                       .gradient = bundle_gradient};
 
 #define CN_CONVOLVING_TABLE                                                                                  \
     .declare = declare, .kept = kept, .scratch = scratch, .forward = forward, .backward = backward,          \
-    .gradient = gradient, .by_rows = true, .lower = lower
+    .gradient = gradient, .by_rows = true, .bundled = &bundled, .lower = lower
 
 #endif

@@ -95,6 +95,34 @@ static void gradient(const cn_node *node, const cn_flow *flow, const cn_step *st
                (CN_PANEL - left) * step->kernels->real_size);
 }
 
+static void bundle_forward(const cn_node *node, const cn_flow *flow, const cn_step *step, size_t nbundle)
+{
+    cn_affine itself = affine(node, flow);
+    cn_affine_bundle_forward(&itself, flow, step, nbundle);
+}
+
+static void bundle_backward(const cn_node *node, const cn_flow *flow, const cn_step *step, size_t nbundle)
+{
+    cn_affine itself = affine(node, flow);
+    cn_affine_bundle_backward(&itself, flow, step, nbundle);
+}
+
+static void bundle_gradient(const cn_node *node, const cn_flow *flow, const cn_step *step, size_t nbundle,
+                            size_t local, void *sums)
+{
+    cn_affine itself = affine(node, flow);
+    if (local == BIAS)
+        step->kernels->bundle_totals(itself.out, nbundle, flow->dy, sums);
+    else
+        cn_affine_bundle_gradient(step, nbundle, itself.out, flow->dy, itself.in, flow->x, sums);
+}
+
+static const cn_bundled bundled = {.fits = cn_affine_fits,
+                                   .kept = kept,
+                                   .forward = bundle_forward,
+                                   .backward = bundle_backward,
+                                   .gradient = bundle_gradient};
+
 static void lower(const cn_node *node, const cn_parameter *parameters, cn_program *program)
 {
     cn_affine_lower(node, &parameters[node->parameters[WEIGHT]], true, &parameters[node->parameters[BIAS]],
@@ -110,6 +138,7 @@ static const cn_layer tied_layer = {
     .forward = forward,
     .backward = backward,
     .gradient = gradient,
+    .bundled = &bundled,
     .lower = lower,
 };
 

@@ -1,5 +1,7 @@
 #include "model/folding.h"
 
+#include "math/functions.h"
+
 cn_convolution cn_folding(const cn_convolution *c, size_t repeat)
 {
     return (cn_convolution){.channels = c->small_channels,
@@ -33,22 +35,24 @@ cn_convolution cn_folding(const cn_convolution *c, size_t repeat)
                                 to[b * width + d] += *from;                                                  \
             }                                                                                                \
     }                                                                                                        \
-    static void unfold_##real(const cn_convolution *c, size_t repeat, const void *folded, bool accumulate,   \
-                              void *gradient)                                                                \
+    /* `each` reals a value. */                                                                              \
+    CN_INLINE void unfold_##real(const cn_convolution *c, size_t repeat, const void *folded,                 \
+                                 bool accumulate, size_t each, void *gradient)                               \
     {                                                                                                        \
         size_t kh = c->kernel_height, kw = c->kernel_width, width = kw + repeat - 1;                         \
         real *to = gradient;                                                                                 \
         for (size_t o = 0; o < c->small_channels; o++)                                                       \
             for (size_t i = 0; i < c->channels; i++) {                                                       \
                 const real *from =                                                                           \
-                    (const real *)folded + (i * c->small_channels + o) * (kh + repeat - 1) * width;          \
+                    (const real *)folded + (i * c->small_channels + o) * (kh + repeat - 1) * width * each;   \
                 for (size_t a = 0; a < kh; a++)                                                              \
-                    for (size_t e = 0; e < kw; e++, to++) {                                                  \
-                        real sum = accumulate ? *to : 0;                                                     \
+                    for (size_t e = 0; e < kw; e++, to += each) {                                            \
+                        for (size_t l = 0; !accumulate && l < each; l++)                                     \
+                            to[l] = 0;                                                                       \
                         for (size_t b = 0; b < repeat; b++)                                                  \
                             for (size_t d = 0; d < repeat; d++)                                              \
-                                sum += from[(kh - 1 - a + b) * width + kw - 1 - e + d];                      \
-                        *to = sum;                                                                           \
+                                for (size_t l = 0; l < each; l++)                                            \
+                                    to[l] += from[((kh - 1 - a + b) * width + kw - 1 - e + d) * each + l];   \
                     }                                                                                        \
             }                                                                                                \
     }
@@ -64,6 +68,17 @@ void cn_folding_weight(const cn_convolution *c, size_t repeat, const cn_kernels 
 void cn_folding_gradient(const cn_convolution *c, size_t repeat, const cn_kernels *kernels,
                          const void *folded, bool accumulate, void *gradient)
 {
-    (kernels->real_size == sizeof(float) ? unfold_float : unfold_double)(c, repeat, folded, accumulate,
-                                                                         gradient);
+    if (kernels->real_size == sizeof(float))
+        unfold_float(c, repeat, folded, accumulate, 1, gradient);
+    else
+        unfold_double(c, repeat, folded, accumulate, 1, gradient);
+}
+
+void cn_folding_bundles(const cn_convolution *c, size_t repeat, const cn_kernels *kernels, const void *folded,
+                        void *gradient)
+{
+    if (kernels->real_size == sizeof(float))
+        unfold_float(c, repeat, folded, true, CN_BUNDLE, gradient);
+    else
+        unfold_double(c, repeat, folded, true, CN_BUNDLE, gradient);
 }

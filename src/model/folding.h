@@ -19,5 +19,8 @@ void cn_folding_weight(const cn_convolution *convolution, size_t repeat, const c
 /* weight's gradient (+)= out of folded's: the sums the other way. */
 void cn_folding_gradient(const cn_convolution *convolution, size_t repeat, const cn_kernels *kernels,
                          const void *folded, bool accumulate, void *gradient);
+/* The same over bundles (math/bundles.h), added to what is in gradient. */
+void cn_folding_bundles(const cn_convolution *convolution, size_t repeat, const cn_kernels *kernels,
+                        const void *folded, void *gradient);
 
 #endif

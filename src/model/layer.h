@@ -87,7 +87,8 @@ typedef struct cn_flow {
     void *kept; /* what forward keeps for backward */
     void *dz;   /* of a dense layer, as dy: what penalties add to the gradient of W x + b; NULL: nothing */
     size_t x_stride, y_stride, kept_stride;
-    bool logits; /* leave out the output activation: the loss works on its input */
+    const void *plan; /* over bundles: what the layer's `plan` has made */
+    bool logits;      /* leave out the output activation: the loss works on its input */
     const cn_packed *parameters[CN_MAX_PARAMETERS];
 } cn_flow;
 
@@ -97,6 +98,27 @@ typedef struct cn_tile {
     size_t first, count;     /* the reals of the packed array that it covers */
     size_t panel, row, nrow; /* where it lies in a matrix */
 } cn_tile;
+
+/* A layer's passes over bundles of rows (math/bundles.h), for the nets that go so: train/bundles.h. The buffers
+ * of a flow are then [values][nbundle][CN_BUNDLE], their strides not looked at; what each function does is
+ * otherwise what it does over rows. `backward` of a plan or of scratch: slopes go back to x too. */
+typedef struct cn_bundled {
+    bool one; /* takes one bundle at a time */
+    /* Whether bundles are for this node; NULL: always. */
+    bool (*fits)(const cn_node *node);
+    /* What it works out once; NULL: nothing. */
+    cinch_status (*plan)(const cn_node *node, bool backward, void **plan, cinch_error *error);
+    void (*free)(void *plan);
+    /* Values kept of a row, and of scratch; NULL: none. */
+    size_t (*kept)(const cn_node *node);
+    size_t (*scratch)(const cn_node *node, bool backward);
+    void (*forward)(const cn_node *node, const cn_flow *flow, const cn_step *step, size_t nbundle);
+    void (*backward)(const cn_node *node, const cn_flow *flow, const cn_step *step, size_t nbundle);
+    /* Adds the gradient of its parameter number `local`, values in the order of the file (of a matrix
+     * transposed: (in, out)), of each row by itself: sums[values][CN_BUNDLE]. */
+    void (*gradient)(const cn_node *node, const cn_flow *flow, const cn_step *step, size_t nbundle,
+                     size_t local, void *sums);
+} cn_bundled;
 
 typedef struct cn_layer {
     cn_part part;
@@ -151,6 +173,9 @@ typedef struct cn_layer {
      * (train/blocks.h), rather than for tiles of them and the whole batch. */
     bool by_rows;
 
+    /* Its passes over bundles; NULL: it has none. */
+    const cn_bundled *bundled;
+
     /* The place in its input that value `index` of its output is at inference; NULL: it picks none. */
     size_t (*column)(const cn_node *node, const cn_parameter *parameters, size_t index);
 
@@ -169,6 +194,12 @@ static inline const cn_part *const *cn_layer_parts(void)
 static inline void *cn_row(const cn_step *step, const void *buffer, size_t stride, size_t row)
 {
     return (char *)buffer + row * stride * step->kernels->real_size;
+}
+
+/* Value f of a buffer of `nbundle` bundles. */
+static inline void *cn_bundle_at(const cn_step *step, const void *buffer, size_t nbundle, size_t f)
+{
+    return cn_row(step, buffer, nbundle * CN_BUNDLE, f);
 }
 
 /* 0 for float, 1 for double: the place in a part's pairs of functions. */

@@ -91,6 +91,34 @@ static void gradient(const cn_node *node, const cn_flow *flow, const cn_step *st
                                    reals);
 }
 
+static void bundle_forward(const cn_node *node, const cn_flow *flow, const cn_step *step, size_t nbundle)
+{
+    cn_affine itself = affine(node, flow);
+    cn_affine_bundle_forward(&itself, flow, step, nbundle);
+}
+
+static void bundle_backward(const cn_node *node, const cn_flow *flow, const cn_step *step, size_t nbundle)
+{
+    cn_affine itself = affine(node, flow);
+    cn_affine_bundle_backward(&itself, flow, step, nbundle);
+}
+
+static void bundle_gradient(const cn_node *node, const cn_flow *flow, const cn_step *step, size_t nbundle,
+                            size_t local, void *sums)
+{
+    cn_affine itself = affine(node, flow);
+    if (local == BIAS)
+        step->kernels->bundle_totals(itself.out, nbundle, flow->dy, sums);
+    else
+        cn_affine_bundle_gradient(step, nbundle, itself.in, flow->x, itself.out, flow->dy, sums);
+}
+
+static const cn_bundled bundled = {.fits = cn_affine_fits,
+                                   .kept = kept,
+                                   .forward = bundle_forward,
+                                   .backward = bundle_backward,
+                                   .gradient = bundle_gradient};
+
 static void lower(const cn_node *node, const cn_parameter *parameters, cn_program *program)
 {
     cn_affine_lower(node, &parameters[node->parameters[WEIGHT]], false, &parameters[node->parameters[BIAS]],
@@ -112,5 +140,6 @@ const cn_layer cn_layer_dense = {
     .forward = forward,
     .backward = backward,
     .gradient = gradient,
+    .bundled = &bundled,
     .lower = lower,
 };

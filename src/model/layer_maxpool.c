@@ -32,6 +32,24 @@ static void backward(const cn_node *node, const cn_flow *flow, const cn_step *st
                                          cn_row(step, flow->dx, flow->x_stride, r));
 }
 
+static void bundle_forward(const cn_node *node, const cn_flow *flow, const cn_step *step, size_t nbundle)
+{
+    cn_pooling pooling = cn_image_pooling(node->input, cn_image_cells(node));
+    (void)nbundle;
+    step->kernels->bundle_max(&pooling, flow->x, flow->y, flow->kept);
+}
+
+static void bundle_backward(const cn_node *node, const cn_flow *flow, const cn_step *step, size_t nbundle)
+{
+    cn_pooling pooling = cn_image_pooling(node->input, cn_image_cells(node));
+    (void)nbundle;
+    if (flow->dx)
+        step->kernels->bundle_max_backward(&pooling, flow->dy, flow->kept, flow->dx);
+}
+
+static const cn_bundled bundled = {
+    .one = true, .kept = kept, .forward = bundle_forward, .backward = bundle_backward};
+
 static void lower(const cn_node *node, const cn_parameter *parameters, cn_program *program)
 {
     (void)parameters;
@@ -53,5 +71,6 @@ const cn_layer cn_layer_maxpool = {
     .forward = forward,
     .backward = backward,
     .pools = cn_image_cells,
+    .bundled = &bundled,
     .lower = lower,
 };

@@ -42,6 +42,23 @@ static void backward(const cn_node *node, const cn_flow *flow, const cn_step *st
                                 cn_row(step, flow->dx, flow->x_stride, r));
 }
 
+static void bundle_forward(const cn_node *node, const cn_flow *flow, const cn_step *step, size_t nbundle)
+{
+    cn_pooling pooling = cn_image_pooling(node->output, cn_image_cells(node));
+    (void)nbundle;
+    step->kernels->bundle_repeat(&pooling, false, flow->x, flow->y);
+}
+
+static void bundle_backward(const cn_node *node, const cn_flow *flow, const cn_step *step, size_t nbundle)
+{
+    cn_pooling pooling = cn_image_pooling(node->output, cn_image_cells(node));
+    (void)nbundle;
+    if (flow->dx)
+        step->kernels->bundle_sum(&pooling, false, flow->dy, flow->dx);
+}
+
+static const cn_bundled bundled = {.one = true, .forward = bundle_forward, .backward = bundle_backward};
+
 static void lower(const cn_node *node, const cn_parameter *parameters, cn_program *program)
 {
     (void)parameters;
@@ -62,5 +79,6 @@ const cn_layer cn_layer_upsample = {
     .forward = forward,
     .backward = backward,
     .repeats = cn_image_cells,
+    .bundled = &bundled,
     .lower = lower,
 };

@@ -100,6 +100,11 @@ void *cn_blocks_open(cn_blocks *blocks, size_t thread)
     return values_of(blocks, thread, blocks->piles[thread].depth);
 }
 
+void cn_blocks_clear(cn_blocks *blocks, size_t thread)
+{
+    memset(cn_blocks_open(blocks, thread), 0, blocks->count * blocks->real_size);
+}
+
 void cn_blocks_close(cn_blocks *blocks, size_t thread, size_t block)
 {
     cn_pile *pile = &blocks->piles[thread];

@@ -238,7 +238,10 @@ void cn_plan_pass(const cn_plan *plan, const cn_step *step, size_t batch_rows, s
 void cn_plan_share(const cn_plan *plan, size_t batch_rows, size_t nthread, size_t thread, size_t *first,
                    size_t *count)
 {
-    cn_threads_share(batch_rows, plan->blocks ? CN_SUM_ROWS : 1, nthread, thread, first, count);
+    size_t unit = plan->bundles ? cn_bundles_rows(plan->bundles) : plan->blocks ? CN_SUM_ROWS : 1;
+    cn_threads_share(batch_rows, unit, nthread, thread, first, count);
+    if (plan->bundles)
+        cn_bundles_begin(plan->bundles, thread);
     if (plan->blocks)
         cn_blocks_begin(plan->blocks, thread);
 }
@@ -247,6 +250,10 @@ void cn_plan_carry(const cn_plan *plan, const cn_step *step, const cinch_data *d
                    size_t batch_rows, size_t first, size_t count)
 {
     size_t rows;
+    if (plan->bundles) {
+        cn_bundles_carry(plan->bundles, step, data, order, batch_rows, first, count);
+        return;
+    }
     for (size_t row = first; row < first + count; row += rows) {
         size_t left = first + count - row, place = plan->local ? step->thread * plan->chunk : row;
         rows = plan->local && left > plan->chunk ? plan->chunk : left;
@@ -260,6 +267,10 @@ void cn_plan_gradient(const cn_plan *plan, const cn_step *step, size_t batch_row
 {
     const cn_weights *weights = plan->weights;
     size_t first = weights->first_use[tile->parameter], end = weights->first_use[tile->parameter + 1];
+    if (plan->bundles) {
+        cn_bundles_gradient(plan->bundles, step, tile, gradient);
+        return;
+    }
     if (plan->block_place[tile->parameter] != SIZE_MAX) {
         cn_blocks_total(plan->blocks, plan->block_place[tile->parameter] + tile->first, tile->count,
                         gradient);
@@ -280,12 +291,16 @@ void cn_plan_gradient(const cn_plan *plan, const cn_step *step, size_t batch_row
 
 double cn_plan_reconstruction(const cn_plan *plan, size_t batch_rows)
 {
-    return cn_tree_sum(plan->batch_values, batch_rows) / ((double)batch_rows * (double)plan->features);
+    double sum = plan->bundles ? cn_bundles_loss(plan->bundles, batch_rows)
+                               : cn_tree_sum(plan->batch_values, batch_rows);
+    return sum / ((double)batch_rows * (double)plan->features);
 }
 
 double cn_plan_code_penalty(const cn_plan *plan, size_t batch_rows)
 {
     size_t width = cn_shape_size(plan->model->code);
+    if (plan->bundles)
+        return 0;
     return cn_tree_sum(plan->batch_penalties, batch_rows) / (double)batch_rows +
            (plan->means ? cn_tree_sum(plan->means + width, width) : 0);
 }

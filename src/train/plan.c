@@ -197,6 +197,8 @@ static size_t scratch_of(const cn_plan *plan)
 {
     const cinch_model *model = plan->model;
     size_t most = cn_image_in_planes(model->input) ? cn_shape_size(model->input) : 0;
+    if (plan->bundles && cn_bundles_scratch(plan->bundles) > most)
+        most = cn_bundles_scratch(plan->bundles);
     for (const cn_node *node = plan->nodes; node < plan->nodes + model->nnode; node++) {
         size_t reals = node->layer->scratch ? node->layer->scratch(node) : 0;
         most = reals > most ? reals : most;
@@ -263,6 +265,12 @@ cn_plan *cn_plan_new(const cinch_model *model, cn_weights *weights, const cn_obj
     fuse(plan);
     plan->chunk = chunk_of(plan);
     plan->batch = batch ? batch : nthread * plan->chunk;
+    if (backward && cn_bundles_fit(model, plan->nodes, objective, plan->batch)) {
+        plan->bundles = cn_bundles_new(model, plan->nodes, weights, objective, plan->batch, nthread, error);
+        if (!plan->bundles || new_scratch(plan, nthread, error))
+            goto fail;
+        return plan;
+    }
     plan->local = backward && can_be_local(model, objective);
     plan->rows = plan->local ? nthread * plan->chunk : plan->batch;
     plan->flows = cn_new(model->nnode, sizeof *plan->flows, error);
@@ -291,6 +299,7 @@ void cn_plan_free(cn_plan *plan)
     for (size_t i = 0; plan->works && i < plan->objective->penalties.count; i++)
         if (plan->works[i].spec && cn_penalty_of(plan->works[i].spec)->end)
             cn_penalty_of(plan->works[i].spec)->end(&plan->works[i]);
+    cn_bundles_free(plan->bundles);
     cn_free(plan->works);
     cn_free(plan->means);
     free_batch(plan);

@@ -5,6 +5,7 @@
 
 #include "data/data.h"
 #include "train/blocks.h"
+#include "train/bundles.h"
 #include "train/objective.h"
 #include "train/weights.h"
 
@@ -34,6 +35,10 @@ typedef struct cn_plan {
      * none. */
     cn_blocks *blocks;
     size_t *block_place; /* [parameters]: where it lies in them; SIZE_MAX: it is summed by tiles */
+    /* The net goes by bundles: then what is above from `input` on is hardly there, and this carries the rows. NULL:
+     * it does not. */
+    cn_bundles *bundles;
+
     /* `local`: what is wanted of the whole batch. Else the same as the above. */
     cn_flow *batch_flows; /* [nodes]: x, dy and kept of those whose gradients are by tiles */
     double *batch_values, *batch_penalties;
