@@ -481,6 +481,12 @@ static void fetch_row(const cinch_data *data, size_t row)
         __builtin_prefetch(from + i);
 }
 
+void cn_data_fetch(const cinch_data *data, const size_t *order, size_t nrow)
+{
+    for (size_t i = 0; i < nrow; i++)
+        fetch_row(data, order[i]);
+}
+
 void cn_data_gather(const cinch_data *data, const cn_scaler *scaler, const size_t *order, size_t first,
                     size_t nrow, size_t stride, size_t real_size, void *x)
 {

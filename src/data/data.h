@@ -34,6 +34,9 @@ cinch_status cn_data_refuse(const cinch_data *data, size_t row, size_t feature, 
 /* CRC-32 of the stored values of rows [0, nrow): to see that data is the same, not to trust it. */
 uint32_t cn_data_checksum(const cinch_data *data, size_t nrow);
 
+/* Asks the memory for rows order[0..nrow), which are to be gathered soon. */
+void cn_data_fetch(const cinch_data *data, const size_t *order, size_t nrow);
+
 /* Gathers rows order[0..nrow) (NULL: first, first+1, ...) scaled: x[i][f] = (float)((value - offset) *
  * scale), in double until the end, a NaN as the scaler's fill. x is [nrow][stride]; real_size 4 or 8 says
  * whether x holds floats or doubles. A NULL scaler changes nothing. What lies between features and stride

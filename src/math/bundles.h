@@ -58,6 +58,7 @@ typedef struct cn_bundle_products {
 /* In the table of kernels; a cn_pooling counts in values here, and its bias is not looked at:
  *     bundle_sums, bundle_products    as above
  *     bundle_totals       sums[c] += sum over plane c's `plane` values
+ *     bundle_add          sums[r] += sum over `count` bundles of their value of row r, in double
  *     bundle_split        rows[r][stride] to value f of a bundle, `step` reals apart, r < count <= CN_BUNDLE;
  *                         the other rows' are 0
  *     bundle_max, bundle_max_backward, bundle_sum, bundle_repeat

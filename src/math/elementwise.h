@@ -46,12 +46,11 @@ enum { CN_STRIP = 16 };
  *
  *     #define VALUE(y, x) ((y) - (x)) * ((y) - (x))
  *     #define SLOPE(y, x) 2 * ((y) - (x))
- *     CN_LOSS_ROWS(VALUE, SLOPE)      makes loss_rows_float and loss_rows_double, loss_bundle_float and _double
+ *     CN_LOSS_ROWS(VALUE, SLOPE)      makes loss_rows_float, loss_each_float and both for double
  */
-/* The same over a bundle of rows (math/bundles.h): width values, `step` reals apart in each of the three:
- *     sums[r] += sum over j of VALUE(output[j][r], target[j][r]), r < CN_STRIP */
-typedef void cn_loss_bundle(size_t width, size_t step, const void *output, const void *target, double scale,
-                            void *slope, double *sums);
+/* Value by value, count of them, a multiple of 16: values[i] = VALUE(output[i], target[i]), and slope as above. */
+typedef void cn_loss_each(size_t count, const void *output, const void *target, double scale, void *slope,
+                          void *values);
 
 typedef void cn_loss_rows(size_t rows, size_t width, size_t stride, const void *output, const void *target,
                           size_t target_stride, double scale, void *slope, double *values);
@@ -59,8 +58,8 @@ typedef void cn_loss_rows(size_t rows, size_t width, size_t stride, const void *
 #define CN_LOSS_ROWS(VALUE, SLOPE)                                                                           \
     CN_LOSS_ROWS_IN(float, VALUE, SLOPE)                                                                     \
     CN_LOSS_ROWS_IN(double, VALUE, SLOPE)                                                                    \
-    CN_LOSS_BUNDLE_IN(float)                                                                                 \
-    CN_LOSS_BUNDLE_IN(double)
+    CN_LOSS_EACH_IN(float, VALUE, SLOPE)                                                                     \
+    CN_LOSS_EACH_IN(double, VALUE, SLOPE)
 
 #define CN_LOSS_ROWS_IN(precision, VALUE, SLOPE)                                                             \
     CN_INLINE void loss_add_##precision(size_t count, const precision *output, const precision *target,      \
@@ -107,20 +106,22 @@ typedef void cn_loss_rows(size_t rows, size_t width, size_t stride, const void *
         }                                                                                                    \
     }
 
-#define CN_LOSS_BUNDLE_IN(precision)                                                                         \
-    CN_CLONES static void loss_bundle_##precision(size_t width, size_t step, const void *output,             \
-                                                  const void *target, double scale, void *slope,             \
-                                                  double *sums)                                              \
+#define CN_LOSS_EACH_IN(precision, VALUE, SLOPE)                                                             \
+    CN_CLONES static void loss_each_##precision(size_t count, const void *output, const void *target,        \
+                                                double scale, void *slope, void *values)                     \
     {                                                                                                        \
-        const precision *y = output, *x = target;                                                            \
-        precision *s = slope;                                                                                \
-        double totals[CN_STRIP] = {0};                                                                       \
-        for (size_t j = 0; j < width; j++)                                                                   \
-            loss_add_##precision(CN_STRIP, y + j * step, x + j * step, totals);                              \
-        for (size_t r = 0; r < CN_STRIP; r++)                                                                \
-            sums[r] += totals[r];                                                                            \
-        for (size_t j = 0; s && j < width; j++)                                                              \
-            loss_slope_##precision(CN_STRIP, y + j * step, x + j * step, (precision)scale, s + j * step);    \
+        typedef precision real;                                                                              \
+        const real *y = output, *x = target, by = (real)scale;                                               \
+        real *s = slope, *v = values;                                                                        \
+        for (size_t i = 0; i < count; i += CN_STRIP) {                                                       \
+            CN_INDEPENDENT                                                                                   \
+            for (size_t j = i; j < i + CN_STRIP; j++) {                                                      \
+                const real y_ = y[j], x_ = x[j];                                                             \
+                const real value_ = (real)(VALUE(y_, x_)), slope_ = (real)(SLOPE(y_, x_));                   \
+                v[j] = value_;                                                                               \
+                s[j] = by * slope_;                                                                          \
+            }                                                                                                \
+        }                                                                                                    \
     }
 
 /* 16 sums added in a tree of halves: i and i+8, then i and i+4, ... */

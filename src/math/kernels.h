@@ -114,6 +114,7 @@ typedef struct cn_kernels {
     void (*bundle_max_backward)(const cn_pooling *pooling, const void *dy, const void *which, void *dx);
     void (*bundle_sum)(const cn_pooling *pooling, bool mean, const void *x, void *y);
     void (*bundle_repeat)(const cn_pooling *pooling, bool mean, const void *x, void *y);
+    void (*bundle_add)(size_t count, const void *bundles, double *sums);
     void (*bundle_fold)(size_t count, const void *bundles, void *reals);
 
     /* Reals from and to floats. */

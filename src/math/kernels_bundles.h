@@ -272,6 +272,23 @@ static void bundle_totals(size_t planes, size_t plane, const void *x, void *sums
         }
 }
 
+/* Two bundles at a time, so that no sum waits for the one before it. */
+static void bundle_add(size_t count, const void *bundles, double *sums)
+{
+    enum { TWO = 2 * CN_BUNDLE };
+    const real *from = bundles;
+    double totals[TWO] = {0};
+    for (size_t i = 0; i < count / 2; i++) {
+        CN_INDEPENDENT
+        for (size_t r = 0; r < TWO; r++)
+            totals[r] += (double)from[i * TWO + r];
+    }
+    for (size_t r = 0; count % 2 && r < CN_BUNDLE; r++)
+        totals[r] += (double)from[(count - 1) * CN_BUNDLE + r];
+    for (size_t r = 0; r < CN_BUNDLE; r++)
+        sums[r] += totals[r] + totals[CN_BUNDLE + r];
+}
+
 static void bundle_fold(size_t count, const void *bundles, void *reals)
 {
     for (size_t i = 0; i < count; i++) {
@@ -322,90 +339,156 @@ static void bundle_split(size_t count, size_t nvalue, size_t stride, const void 
 
 /* ---- Pooling ------------------------------------------------------------------------------------------- */
 
-/* What is done with a window: `first` is the small plane's place, `cells` those of the large one in their
- * order, `k` their places in a whole window. */
-#define OVER_WINDOWS(p, c, i, j, top, bottom, left, right)                                                   \
+/* One window: its first cell in the large plane, its rows and columns that lie in it, and the place of the first
+ * cell in a whole window. */
+typedef struct pool_window {
+    size_t cell, rows, columns, place;
+} pool_window;
+
+CN_INLINE pool_window pool_window_of(const cn_pooling *p, size_t i, size_t j)
+{
+    size_t top, bottom, left, right;
+    window_of(i, p->size, p->top, p->height, &top, &bottom);
+    window_of(j, p->size, p->left, p->width, &left, &right);
+    return (pool_window){.cell = top * p->large_row + left,
+                         .rows = bottom - top,
+                         .columns = right - left,
+                         .place = (top + p->top - i * p->size) * p->size + left + p->left - j * p->size};
+}
+
+/* Whether all windows are whole and 2 x 2: then their cells are written out. */
+CN_INLINE bool all_pairs(const cn_pooling *p)
+{
+    return p->size == 2 && p->height == 2 * p->small_height && p->width == 2 * p->small_width;
+}
+
+/* Every small cell in order, and where its reals begin. */
+#define OVER_WINDOWS(p, c, i, j)                                                                             \
     for (size_t c = 0; c < (p)->planes; c++)                                                                 \
         for (size_t i = 0; i < (p)->small_height; i++)                                                       \
-            for (size_t j = 0, top, bottom, left, right;                                                     \
-                 j < (p)->small_width && (window_of(i, (p)->size, (p)->top, (p)->height, &top, &bottom),     \
-                                          window_of(j, (p)->size, (p)->left, (p)->width, &left, &right), 1); \
-                 j++)
+            for (size_t j = 0; j < (p)->small_width; j++)
+#define SMALL_CELL(p, c, i, j) ((((c) * (p)->small_height + (i)) * (p)->small_width + (j)) * CN_BUNDLE)
+
+CN_INLINE void max_window(const real *first, size_t row, const pool_window *w, size_t size, real *y,
+                          real *which)
+{
+    lanes best = load_part(first), place = (lanes){0} + (real)w->place;
+    for (size_t h = 0; h < w->rows; h++)
+        for (size_t k = 0; k < w->columns; k++) {
+            const lanes value = load_part(first + h * row + k * CN_BUNDLE);
+            const masks more = GREATER(value, best);
+            best = where(more, value, best);
+            place = where(more, (lanes){0} + (real)(w->place + h * size + k), place);
+        }
+    store_part(y, best);
+    if (which)
+        store_part(which, place);
+}
+
+CN_INLINE void max_pair(const real *first, size_t row, real *y, real *which)
+{
+    const lanes zero = {0}, a = load_part(first), b = load_part(first + CN_BUNDLE),
+                c = load_part(first + row), d = load_part(first + row + CN_BUNDLE);
+    const masks second = GREATER(b, a), fourth = GREATER(d, c);
+    const lanes ab = where(second, b, a), cd = where(fourth, d, c);
+    const masks below = GREATER(cd, ab);
+    store_part(y, where(below, cd, ab));
+    if (which)
+        store_part(which, where(below, where(fourth, zero + 3, zero + 2), where(second, zero + 1, zero)));
+}
 
 static void bundle_max(const cn_pooling *p, const void *x, void *y, void *which)
 {
-    OVER_WINDOWS(p, c, i, j, top, bottom, left, right)
+    const bool pairs = all_pairs(p);
+    const size_t row = p->large_row * CN_BUNDLE;
+    OVER_WINDOWS(p, c, i, j)
     {
-        const size_t small = ((c * p->small_height + i) * p->small_width + j) * CN_BUNDLE;
+        const size_t small = SMALL_CELL(p, c, i, j);
+        const pool_window w =
+            pairs ? (pool_window){2 * (i * p->large_row + j), 2, 2, 0} : pool_window_of(p, i, j);
+        const real *first = (const real *)x + (c * p->large_plane + w.cell) * CN_BUNDLE;
         for (size_t part = 0; part < CN_BUNDLE; part += LANES) {
-            const real *plane = (const real *)x + c * p->large_plane * CN_BUNDLE + part;
-            lanes best = load_part(plane + (top * p->large_row + left) * CN_BUNDLE), place = {0};
-            place += (real)((top + p->top - i * p->size) * p->size + left + p->left - j * p->size);
-            for (size_t h = top; h < bottom; h++)
-                for (size_t w = left; w < right; w++) {
-                    const lanes value = load_part(plane + (h * p->large_row + w) * CN_BUNDLE);
-                    const masks more = GREATER(value, best);
-                    const lanes here =
-                        (lanes){0} + (real)((h + p->top - i * p->size) * p->size + w + p->left - j * p->size);
-                    best = where(more, value, best);
-                    place = where(more, here, place);
-                }
-            store_part((real *)y + small + part, best);
-            if (which)
-                store_part((real *)which + small + part, place);
+            real *to = (real *)y + small + part, *place = which ? (real *)which + small + part : NULL;
+            if (pairs)
+                max_pair(first + part, row, to, place);
+            else
+                max_window(first + part, row, &w, p->size, to, place);
         }
     }
+}
+
+CN_INLINE void spread_window(lanes slope, lanes place, size_t row, const pool_window *w, size_t size,
+                             real *first)
+{
+    const lanes zero = {0};
+    for (size_t h = 0; h < w->rows; h++)
+        for (size_t k = 0; k < w->columns; k++)
+            store_part(first + h * row + k * CN_BUNDLE,
+                       where(EQUAL(place, zero + (real)(w->place + h * size + k)), slope, zero));
+}
+
+CN_INLINE void spread_pair(lanes slope, lanes place, size_t row, real *first)
+{
+    const lanes zero = {0};
+    store_part(first, where(EQUAL(place, zero), slope, zero));
+    store_part(first + CN_BUNDLE, where(EQUAL(place, zero + 1), slope, zero));
+    store_part(first + row, where(EQUAL(place, zero + 2), slope, zero));
+    store_part(first + row + CN_BUNDLE, where(EQUAL(place, zero + 3), slope, zero));
 }
 
 static void bundle_max_backward(const cn_pooling *p, const void *dy, const void *which, void *dx)
 {
-    OVER_WINDOWS(p, c, i, j, top, bottom, left, right)
+    const bool pairs = all_pairs(p);
+    const size_t row = p->large_row * CN_BUNDLE;
+    OVER_WINDOWS(p, c, i, j)
     {
-        const size_t small = ((c * p->small_height + i) * p->small_width + j) * CN_BUNDLE;
+        const size_t small = SMALL_CELL(p, c, i, j);
+        const pool_window w =
+            pairs ? (pool_window){2 * (i * p->large_row + j), 2, 2, 0} : pool_window_of(p, i, j);
+        real *first = (real *)dx + (c * p->large_plane + w.cell) * CN_BUNDLE;
         for (size_t part = 0; part < CN_BUNDLE; part += LANES) {
-            real *plane = (real *)dx + c * p->large_plane * CN_BUNDLE + part;
             const lanes slope = load_part((const real *)dy + small + part),
-                        place = load_part((const real *)which + small + part), zero = {0};
-            for (size_t h = top; h < bottom; h++)
-                for (size_t w = left; w < right; w++) {
-                    const lanes here =
-                        zero + (real)((h + p->top - i * p->size) * p->size + w + p->left - j * p->size);
-                    store_part(plane + (h * p->large_row + w) * CN_BUNDLE,
-                               where(EQUAL(place, here), slope, zero));
-                }
+                        place = load_part((const real *)which + small + part);
+            if (pairs)
+                spread_pair(slope, place, row, first + part);
+            else
+                spread_window(slope, place, row, &w, p->size, first + part);
         }
     }
 }
 
+/* Of windows' cells: their sum or mean. */
 static void bundle_sum(const cn_pooling *p, bool mean, const void *x, void *y)
 {
-    OVER_WINDOWS(p, c, i, j, top, bottom, left, right)
+    const size_t row = p->large_row * CN_BUNDLE;
+    OVER_WINDOWS(p, c, i, j)
     {
-        const size_t small = ((c * p->small_height + i) * p->small_width + j) * CN_BUNDLE;
-        const real cells = mean ? (real)((bottom - top) * (right - left)) : 1;
+        const pool_window w = pool_window_of(p, i, j);
+        const real *first = (const real *)x + (c * p->large_plane + w.cell) * CN_BUNDLE;
+        const lanes cells = (lanes){0} + (mean ? (real)(w.rows * w.columns) : 1);
         for (size_t part = 0; part < CN_BUNDLE; part += LANES) {
-            const real *plane = (const real *)x + c * p->large_plane * CN_BUNDLE + part;
             lanes sum = {0};
-            for (size_t h = top; h < bottom; h++)
-                for (size_t w = left; w < right; w++)
-                    sum += load_part(plane + (h * p->large_row + w) * CN_BUNDLE);
-            store_part((real *)y + small + part, sum / ((lanes){0} + cells));
+            for (size_t h = 0; h < w.rows; h++)
+                for (size_t k = 0; k < w.columns; k++)
+                    sum += load_part(first + part + h * row + k * CN_BUNDLE);
+            store_part((real *)y + SMALL_CELL(p, c, i, j) + part, sum / cells);
         }
     }
 }
 
 static void bundle_repeat(const cn_pooling *p, bool mean, const void *x, void *y)
 {
-    OVER_WINDOWS(p, c, i, j, top, bottom, left, right)
+    const size_t row = p->large_row * CN_BUNDLE;
+    OVER_WINDOWS(p, c, i, j)
     {
-        const size_t small = ((c * p->small_height + i) * p->small_width + j) * CN_BUNDLE;
-        const real cells = mean ? (real)((bottom - top) * (right - left)) : 1;
+        const pool_window w = pool_window_of(p, i, j);
+        real *first = (real *)y + (c * p->large_plane + w.cell) * CN_BUNDLE;
+        const lanes cells = (lanes){0} + (mean ? (real)(w.rows * w.columns) : 1);
         for (size_t part = 0; part < CN_BUNDLE; part += LANES) {
-            real *plane = (real *)y + c * p->large_plane * CN_BUNDLE + part;
-            const lanes value = load_part((const real *)x + small + part) / ((lanes){0} + cells);
-            for (size_t h = top; h < bottom; h++)
-                for (size_t w = left; w < right; w++)
-                    store_part(plane + (h * p->large_row + w) * CN_BUNDLE, value);
+            const lanes value = load_part((const real *)x + SMALL_CELL(p, c, i, j) + part) / cells;
+            for (size_t h = 0; h < w.rows; h++)
+                for (size_t k = 0; k < w.columns; k++)
+                    store_part(first + part + h * row + k * CN_BUNDLE, value);
         }
     }
 }
@@ -413,4 +496,5 @@ static void bundle_repeat(const cn_pooling *p, bool mean, const void *x, void *y
 #define CN_KERNELS_BUNDLES                                                                                   \
     .bundle_sums = bundle_sums, .bundle_products = bundle_products, .bundle_totals = bundle_totals,          \
     .bundle_split = bundle_split, .bundle_max = bundle_max, .bundle_max_backward = bundle_max_backward,      \
-    .bundle_sum = bundle_sum, .bundle_repeat = bundle_repeat, .bundle_fold = bundle_fold
+    .bundle_sum = bundle_sum, .bundle_repeat = bundle_repeat, .bundle_add = bundle_add,                      \
+    .bundle_fold = bundle_fold

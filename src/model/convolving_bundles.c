@@ -7,7 +7,8 @@
 #include "model/folding.h"
 #include "model/stencil.h"
 
-enum { PLANES = 8 }; /* pooled at a time */
+/* Pooled at a time: so many planes of as many rows of windows as have so many values. */
+enum { PLANES = 8, BAND = 1 << 11 };
 
 /* ---- The plan ------------------------------------------------------------------------------------------ */
 
@@ -15,21 +16,33 @@ typedef struct plan {
     cn_stencil forward;  /* not where it pools */
     cn_stencil back;     /* slopes to x, where they are wanted */
     cn_stencil gradient; /* where `forward` is not the way down: that */
-    cn_stencil *bands;   /* [nband], where it pools: of each row of windows */
+    cn_stencil *bands;   /* [nband], where it pools: of some rows of windows each */
     size_t nband;
 } plan;
-
-/* A row of windows: from..to of the rows that are pooled. */
-static void band_of(const cn_pooling *pooling, size_t band, size_t *from, size_t *to)
-{
-    size_t end = (band + 1) * pooling->size - pooling->top;
-    *from = band ? band * pooling->size - pooling->top : 0;
-    *to = end < pooling->height ? end : pooling->height;
-}
 
 static size_t least(size_t a, size_t b)
 {
     return a < b ? a : b;
+}
+
+/* Some rows of windows, and the rows from..to that are pooled by them. */
+typedef struct band {
+    size_t first, count, from, to;
+} band;
+
+static size_t windows_of_band(const cn_pooling *pooling)
+{
+    size_t count = BAND / (PLANES * pooling->size * pooling->width);
+    return count > 1 ? least(count, pooling->small_height) : 1;
+}
+
+static band band_of(const cn_pooling *pooling, size_t b)
+{
+    size_t each = windows_of_band(pooling);
+    band of = {.first = b * each, .count = least(each, pooling->small_height - b * each)};
+    of.from = b ? of.first * pooling->size - pooling->top : 0;
+    of.to = least((of.first + of.count) * pooling->size - pooling->top, pooling->height);
+    return of;
 }
 
 bool cn_convolving_fits(const cn_convolving *layer)
@@ -54,13 +67,13 @@ void cn_convolving_plan_free(void *made)
 static cinch_status plan_bands(plan *p, const cn_convolving *layer, cinch_error *error)
 {
     const cn_pooling pooling = cn_convolving_pooling(layer, 1);
-    p->nband = pooling.small_height;
+    const size_t each = windows_of_band(&pooling);
+    p->nband = (pooling.small_height + each - 1) / each;
     if (!(p->bands = cn_new(p->nband, sizeof *p->bands, error)))
         return CINCH_MEMORY;
     for (size_t b = 0; b < p->nband; b++) {
-        size_t from, to;
-        band_of(&pooling, b, &from, &to);
-        if (cn_stencil_new(&p->bands[b], &layer->convolution, false, from, to - from, error))
+        const band of = band_of(&pooling, b);
+        if (cn_stencil_new(&p->bands[b], &layer->convolution, false, of.from, of.to - of.from, error))
             return CINCH_MEMORY;
     }
     return CINCH_OK;
@@ -105,7 +118,8 @@ static size_t pooled_plane(const cn_convolving *layer)
 
 static size_t band_plane(const cn_convolving *layer)
 {
-    return layer->pool * layer->convolution.small_width;
+    const cn_pooling pooling = cn_convolving_pooling(layer, 1);
+    return windows_of_band(&pooling) * layer->pool * layer->convolution.small_width;
 }
 
 size_t cn_convolving_bundle_scratch(const cn_convolving *layer, bool backward)
@@ -162,14 +176,14 @@ static const void *bias_of(const cn_flow *flow, const cn_step *step, size_t firs
     return cn_row(step, flow->parameters[CN_CONVOLVING_BIAS]->reals, 1, first);
 }
 
-/* The windows of one row, as a pooling of the band alone. */
-static cn_pooling pooling_of_band(const cn_convolving *layer, size_t band, size_t planes, size_t rows)
+/* A band's windows, of one plane, as a pooling of that alone. */
+static cn_pooling pooling_of_band(const cn_convolving *layer, const band *of)
 {
-    cn_pooling pooling = cn_convolving_pooling(layer, planes);
-    pooling.top = band ? 0 : pooling.top;
-    pooling.height = rows;
-    pooling.large_plane = rows * pooling.width;
-    pooling.small_height = 1;
+    cn_pooling pooling = cn_convolving_pooling(layer, 1);
+    pooling.top = of->first ? 0 : pooling.top;
+    pooling.height = of->to - of->from;
+    pooling.large_plane = pooling.height * pooling.width;
+    pooling.small_height = of->count;
     return pooling;
 }
 
@@ -179,19 +193,19 @@ static void pool_bands(const cn_convolving *layer, const cn_flow *flow, const cn
     const plan *p = flow->plan;
     const cn_pooling whole = cn_convolving_pooling(layer, 1);
     const size_t plane = whole.small_height * whole.small_width;
-    void *band = value(step, step->scratch, folded_values(layer));
-    for (size_t b = 0, from, to; b < p->nband; b++) {
-        band_of(&whole, b, &from, &to);
+    void *values = value(step, step->scratch, folded_values(layer));
+    for (size_t b = 0; b < p->nband; b++) {
+        const band of = band_of(&whole, b);
         cn_bundle_sums sums = sums_of(layer, step, &p->bands[b], false, weight, first, count);
         sums.x = flow->x;
         sums.bias = bias_of(flow, step, first);
-        sums.y = band;
-        sums.y_plane = (to - from) * whole.width;
+        sums.y = values;
+        sums.y_plane = (of.to - of.from) * whole.width;
         step->kernels->bundle_sums(&sums);
-        cn_pooling pooling = pooling_of_band(layer, b, 1, to - from);
+        const cn_pooling pooling = pooling_of_band(layer, &of);
         for (size_t c = 0; c < count; c++) {
-            size_t place = (first + c) * plane + b * whole.small_width;
-            step->kernels->bundle_max(&pooling, value(step, band, c * sums.y_plane),
+            size_t place = (first + c) * plane + of.first * whole.small_width;
+            step->kernels->bundle_max(&pooling, value(step, values, c * sums.y_plane),
                                       value(step, flow->y, place), value(step, flow->kept, place));
         }
     }
@@ -267,19 +281,19 @@ static void gradient_of_bands(const cn_convolving *layer, const cn_flow *flow, c
     const plan *p = flow->plan;
     const cn_pooling whole = cn_convolving_pooling(layer, 1);
     const size_t plane = whole.small_height * whole.small_width;
-    void *band = value(step, step->scratch, folded_values(layer));
-    for (size_t b = 0, from, to; b < p->nband; b++) {
-        band_of(&whole, b, &from, &to);
-        const cn_pooling pooling = pooling_of_band(layer, b, 1, to - from);
+    void *values = value(step, step->scratch, folded_values(layer));
+    for (size_t b = 0; b < p->nband; b++) {
+        const band of = band_of(&whole, b);
+        const cn_pooling pooling = pooling_of_band(layer, &of);
         cn_bundle_products products = products_of(layer, step, &p->bands[b], first, count, reals);
-        products.z_plane = (to - from) * whole.width;
+        products.z_plane = (of.to - of.from) * whole.width;
         for (size_t c = 0; c < count; c++) {
-            size_t place = (first + c) * plane + b * whole.small_width;
+            size_t place = (first + c) * plane + of.first * whole.small_width;
             step->kernels->bundle_max_backward(&pooling, value(step, flow->dy, place),
                                                value(step, flow->kept, place),
-                                               value(step, band, c * products.z_plane));
+                                               value(step, values, c * products.z_plane));
         }
-        products.z = band;
+        products.z = values;
         products.x = flow->x;
         step->kernels->bundle_products(&products);
     }

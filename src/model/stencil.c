@@ -64,12 +64,16 @@ static cn_view *add_view(cn_stencil *stencil, const sight *seen, cinch_error *er
     return view;
 }
 
-/* One more place of the view: it goes on its last run, or begins one. Runs have room for powers of two. */
-static cinch_status add_place(cn_view *view, size_t x, size_t y, size_t x_step, size_t y_step,
-                              cinch_error *error)
+/* One more place of the view: it goes on its last run, or begins one. A run's second place says its steps: along
+ * a row, or from row to row at an image's edge. Runs have room for powers of two. */
+static cinch_status add_place(cn_view *view, size_t x, size_t y, cinch_error *error)
 {
     cn_run *runs = (cn_run *)view->runs, *last = view->nrun ? &runs[view->nrun - 1] : NULL;
-    if (last && x == last->x + last->count * x_step && y == last->y + last->count * y_step) {
+    if (last && last->count == 1) {
+        last->x_step = x - last->x;
+        last->y_step = y - last->y;
+    }
+    if (last && x == last->x + last->count * last->x_step && y == last->y + last->count * last->y_step) {
         last->count++;
         return CINCH_OK;
     }
@@ -78,7 +82,7 @@ static cinch_status add_place(cn_view *view, size_t x, size_t y, size_t x_step, 
             return CINCH_MEMORY;
         view->runs = runs;
     }
-    runs[view->nrun++] = (cn_run){.count = 1, .x = x, .x_step = x_step, .y = y, .y_step = y_step};
+    runs[view->nrun++] = (cn_run){.count = 1, .x = x, .y = y};
     return CINCH_OK;
 }
 
@@ -96,8 +100,7 @@ static cinch_status add_row(cn_stencil *stencil, const cn_convolution *c, bool u
                 view++;
             if (view == end && !(view = add_view(stencil, &seen, error)))
                 return CINCH_MEMORY;
-            if (add_place(view, seen.count ? seen.places[0] : 0, y + column,
-                          seen.count ? (up ? 1 : c->stride) : 0, step, error))
+            if (add_place(view, seen.count ? seen.places[0] : 0, y + column, error))
                 return CINCH_MEMORY;
         }
     return CINCH_OK;

@@ -22,11 +22,14 @@ struct cn_bundles {
     size_t features, stride; /* of a row as it is gathered */
     size_t nbundle;          /* of a block */
     size_t nthread;
+    size_t first;   /* the first node that is not idle: it gets the input */
     void **plans;   /* [nodes]: the layers' own */
     carrier *hands; /* [threads] */
     cn_blocks *blocks;
     size_t *first_sum; /* [parameters]: where its values' sums begin, CN_BUNDLE reals a value */
     double *losses;    /* [blocks of a batch] */
+    void *kept; /* [blocks][features][nbundle][CN_BUNDLE]: the data's rows; NULL: they are gathered anew */
+    bool *gathered; /* [blocks]: of kept */
 };
 
 /* ---- Whether a net goes so ----------------------------------------------------------------------------- */
@@ -163,6 +166,8 @@ cn_bundles *cn_bundles_new(const cinch_model *model, const cn_node *nodes, cn_we
                             .stride = cn_stride(cn_shape_size(model->input)),
                             .nbundle = bundles_of(model, nodes, batch),
                             .nthread = nthread};
+    while (nodes[bundles->first].idle)
+        bundles->first++;
     size_t block = bundles->nbundle * CN_BUNDLE, nblock = (batch + block - 1) / block;
     bundles->plans = cn_new(model->nnode, sizeof *bundles->plans, error);
     bundles->hands = cn_new(nthread, sizeof *bundles->hands, error);
@@ -215,7 +220,21 @@ void cn_bundles_free(cn_bundles *bundles)
     cn_blocks_free(bundles->blocks);
     cn_free(bundles->first_sum);
     cn_free(bundles->losses);
+    cn_free(bundles->kept);
+    cn_free(bundles->gathered);
     cn_free(bundles);
+}
+
+cinch_status cn_bundles_keep(cn_bundles *bundles, size_t rows, cinch_error *error)
+{
+    enum { MOST_REALS = 1 << 21 };
+    size_t block = cn_bundles_rows(bundles), nblock = (rows + block - 1) / block;
+    if (nblock > MOST_REALS / (block * bundles->features))
+        return CINCH_OK;
+    bundles->gathered = cn_new(nblock, sizeof *bundles->gathered, error);
+    if (!bundles->gathered || !(bundles->kept = new_values(bundles, nblock * bundles->features, error)))
+        return CINCH_MEMORY;
+    return CINCH_OK;
 }
 
 size_t cn_bundles_rows(const cn_bundles *bundles)
@@ -238,7 +257,7 @@ size_t cn_bundles_scratch(const cn_bundles *bundles)
 /* ---- A block ------------------------------------------------------------------------------------------- */
 
 static void gather(const cn_bundles *bundles, const cn_step *step, const carrier *hand,
-                   const cinch_data *data, const size_t *order, size_t count)
+                   const cinch_data *data, const size_t *order, size_t count, void *input)
 {
     const cn_kernels *kernels = step->kernels;
     cn_data_gather(data, &bundles->model->scaler, order, 0, count, bundles->stride, kernels->real_size,
@@ -252,38 +271,34 @@ static void gather(const cn_bundles *bundles, const cn_step *step, const carrier
         size_t first = b * CN_BUNDLE, left = count > first ? count - first : 0;
         kernels->bundle_split(left < CN_BUNDLE ? left : CN_BUNDLE, bundles->features, bundles->stride,
                               cn_row(step, hand->rows, bundles->stride, first), bundles->nbundle * CN_BUNDLE,
-                              cn_row(step, hand->input, CN_BUNDLE, b));
+                              cn_row(step, input, CN_BUNDLE, b));
     }
 }
 
-/* The places from `left` on have no row: their slopes are 0. */
-static void clear_places(const cn_bundles *bundles, const cn_step *step, void *slopes, size_t bundle,
-                         size_t left)
+/* The loss of the block's rows: each place of a bundle summed by itself, then in a tree of halves. Whole blocks
+ * go some values at a time, the others column by column, since they have places without a row. */
+static double loss(const cn_bundles *bundles, const cn_step *step, const carrier *hand, const void *input,
+                   size_t batch_rows, size_t count)
 {
-    size_t real_size = step->kernels->real_size;
-    for (size_t f = 0; f < bundles->features; f++)
-        memset((char *)cn_bundle_at(step, slopes, bundles->nbundle, f) +
-                   (bundle * CN_BUNDLE + left) * real_size,
-               0, (CN_BUNDLE - left) * real_size);
-}
-
-/* The loss of the block's rows, each place of a bundle summed by itself, then in a tree of halves. */
-static double loss(const cn_bundles *bundles, const cn_step *step, const carrier *hand, size_t batch_rows,
-                   size_t count)
-{
+    enum { AT_A_TIME = CN_BLOCK_ROWS * CN_BUNDLE };
+    union {
+        float floats[AT_A_TIME];
+        double doubles[AT_A_TIME];
+    } values;
     const cn_flow *last = &hand->flows[bundles->model->nnode - 1];
+    const size_t width = bundles->nbundle * CN_BUNDLE, all = bundles->features * width,
+                 most = count < width ? width : AT_A_TIME, real_size = step->kernels->real_size;
     double sums[CN_BUNDLE] = {0}, scale = 1 / ((double)batch_rows * (double)bundles->features);
-    for (size_t b = 0; b < bundles->nbundle; b++) {
-        size_t first = b * CN_BUNDLE, left = count > first ? count - first : 0;
-        double more[CN_BUNDLE] = {0};
+    for (size_t i = 0, n; i < all; i += n) {
+        n = all - i < most ? all - i : most;
         cn_objective_loss(bundles->objective)
-            ->bundle[cn_precision(step)](
-                bundles->features, bundles->nbundle * CN_BUNDLE, cn_row(step, last->y, CN_BUNDLE, b),
-                cn_row(step, hand->input, CN_BUNDLE, b), scale, cn_row(step, last->dy, CN_BUNDLE, b), more);
-        if (left < CN_BUNDLE)
-            clear_places(bundles, step, last->dy, b, left);
-        for (size_t r = 0; r < CN_BUNDLE && r < left; r++)
-            sums[r] += more[r];
+            ->each[cn_precision(step)](n, cn_row(step, last->y, 1, i), cn_row(step, input, 1, i), scale,
+                                       cn_row(step, last->dy, 1, i), &values);
+        if (count < width) {
+            memset((char *)&values + count * real_size, 0, (width - count) * real_size);
+            memset(cn_row(step, last->dy, 1, i + count), 0, (width - count) * real_size);
+        }
+        step->kernels->bundle_add(n / CN_BUNDLE, &values, sums);
     }
     return cn_strip_sum(sums);
 }
@@ -303,15 +318,16 @@ static void add_gradients(const cn_bundles *bundles, const cn_step *step, const 
     cn_blocks_close(bundles->blocks, step->thread, block);
 }
 
-static void carry_block(const cn_bundles *bundles, const cn_step *step, size_t batch_rows, size_t block,
-                        size_t count)
+static void carry_block(const cn_bundles *bundles, const cn_step *step, const void *input, size_t batch_rows,
+                        size_t block, size_t count)
 {
     const carrier *hand = &bundles->hands[step->thread];
+    hand->flows[bundles->first].x = input;
     for (size_t i = 0; i < bundles->model->nnode; i++)
         if (!bundles->nodes[i].idle)
             bundles->nodes[i].layer->bundled->forward(&bundles->nodes[i], &hand->flows[i], step,
                                                       bundles->nbundle);
-    bundles->losses[block] = loss(bundles, step, hand, batch_rows, count);
+    bundles->losses[block] = loss(bundles, step, hand, input, batch_rows, count);
     for (size_t i = bundles->model->nnode; i-- > cn_first_trained(bundles->model);)
         if (!bundles->nodes[i].idle)
             bundles->nodes[i].layer->bundled->backward(&bundles->nodes[i], &hand->flows[i], step,
@@ -327,11 +343,20 @@ void cn_bundles_begin(cn_bundles *bundles, size_t thread)
 void cn_bundles_carry(cn_bundles *bundles, const cn_step *step, const cinch_data *data, const size_t *order,
                       size_t batch_rows, size_t first, size_t count)
 {
+    const carrier *hand = &bundles->hands[step->thread];
     size_t block = cn_bundles_rows(bundles), rows;
     for (size_t row = first; row < first + count; row += rows) {
         rows = first + count - row < block ? first + count - row : block;
-        gather(bundles, step, &bundles->hands[step->thread], data, order + row, rows);
-        carry_block(bundles, step, batch_rows, row / block, rows);
+        size_t number = row / block, left = first + count - row - rows;
+        void *input =
+            bundles->kept ? cn_row(step, bundles->kept, block * bundles->features, number) : hand->input;
+        if (!bundles->kept || !bundles->gathered[number]) {
+            gather(bundles, step, hand, data, order + row, rows, input);
+            cn_data_fetch(data, order + row + rows, left < block ? left : block);
+        }
+        if (bundles->kept)
+            bundles->gathered[number] = true;
+        carry_block(bundles, step, input, batch_rows, number, rows);
     }
 }
 

@@ -30,6 +30,10 @@ void cn_bundles_free(cn_bundles *bundles);
 size_t cn_bundles_rows(const cn_bundles *bundles);
 size_t cn_bundles_scratch(const cn_bundles *bundles); /* reals for each thread */
 
+/* Says that every step's batch is all `rows` rows of the data, in its order: where they are few they are kept as they
+ * were gathered the first time. */
+cinch_status cn_bundles_keep(cn_bundles *bundles, size_t rows, cinch_error *error);
+
 /* Before a thread's first block of a batch; then rows [first, first + count) of it, order[] of the data:
  * gathered, forward, backward, and their gradients. */
 void cn_bundles_begin(cn_bundles *bundles, size_t thread);

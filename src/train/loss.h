@@ -11,7 +11,7 @@ typedef struct cn_loss {
     bool nats;             /* its sum over the features is the negative logarithm of a probability */
     bool unit_targets;     /* rows outside [0, 1] are refused */
     cn_loss_rows *rows[2]; /* in float and in double */
-    cn_loss_bundle *bundle[2];
+    cn_loss_each *each[2];
 } cn_loss;
 
 extern const cn_loss *const cn_losses[];

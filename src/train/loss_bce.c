@@ -15,5 +15,5 @@ const cn_loss cn_loss_bce = {
     .nats = true,
     .unit_targets = true,
     .rows = {loss_rows_float, loss_rows_double},
-    .bundle = {loss_bundle_float, loss_bundle_double},
+    .each = {loss_each_float, loss_each_double},
 };

@@ -12,5 +12,5 @@ const cn_loss cn_loss_huber = {
              .summary = "squared near 0, absolute beyond 1 (Huber 1964)",
              .equation = "mean d^2 / 2 where |d| <= 1, else |d| - 1/2; d = y - x"},
     .rows = {loss_rows_float, loss_rows_double},
-    .bundle = {loss_bundle_float, loss_bundle_double},
+    .each = {loss_each_float, loss_each_double},
 };

@@ -8,5 +8,5 @@ CN_LOSS_ROWS(VALUE, SLOPE)
 const cn_loss cn_loss_mse = {
     .part = {.name = "mse", .example = "mse", .summary = "mean squared error", .equation = "mean (y - x)^2"},
     .rows = {loss_rows_float, loss_rows_double},
-    .bundle = {loss_bundle_float, loss_bundle_double},
+    .each = {loss_each_float, loss_each_double},
 };

@@ -126,6 +126,9 @@ static cinch_status make_engine(cinch_trainer *trainer, cinch_error *error)
         !(trainer->plan = cn_plan_new(trainer->model, trainer->weights, &trainer->objective, trainer->batch,
                                       cn_threads_count(trainer->threads), true, error)))
         return CINCH_FAILED;
+    if (trainer->plan->bundles && !trainer->shuffle && trainer->batch == trainer->rows &&
+        cn_bundles_keep(trainer->plan->bundles, trainer->rows, error))
+        return CINCH_MEMORY;
     if (trainer->validation_rows &&
         !(trainer->validator = cn_evaluator_new(trainer->model, trainer->weights, &trainer->objective,
                                                 trainer->threads, trainer->validation_rows, error)))
@@ -220,6 +223,18 @@ static void pass_rows(const cinch_trainer *trainer, const cn_step *step, const s
     cn_plan_pass(plan, step, batch, first, first, count);
 }
 
+/* A shuffled row is far from the one before it: the thread's first rows of the next batch are asked for while the
+ * threads meet. */
+static void fetch_rows(const cinch_trainer *trainer, size_t row, size_t batch, size_t thread)
+{
+    enum { MOST = 16 };
+    size_t first, count, left = trainer->rows - row, next = left < batch ? left : batch;
+    if (!trainer->shuffle || !next)
+        return;
+    cn_plan_share(trainer->plan, next, cn_threads_count(trainer->threads), thread, &first, &count);
+    cn_data_fetch(trainer->data, trainer->order + row + first, count < MOST ? count : MOST);
+}
+
 /* The thread's tiles: gradient over the whole batch, penalties, update, and the transposed copy. */
 static void update_tiles(cinch_trainer *trainer, const cn_step *step, size_t batch, size_t update,
                          size_t thread)
@@ -282,6 +297,7 @@ static void run_steps(void *arg, size_t thread)
                         .epochs = trainer->epochs};
         cn_plan_enter(trainer->plan, &step, thread);
         pass_rows(trainer, &step, trainer->order + row, batch, thread);
+        fetch_rows(trainer, row + batch, batch, thread);
         cn_threads_barrier(trainer->threads);
         if (thread == 0)
             account_rows(trainer, batch);
@@ -310,7 +326,7 @@ static void order_rows(cinch_trainer *trainer)
     if (trainer->shuffle)
         cn_random_shuffle(trainer->seed, trainer->epoch, trainer->order, trainer->rows);
     else
-        for (size_t r = 0; r < trainer->rows; r++)
+        for (size_t r = 0; trainer->order[trainer->rows - 1] == 0 && r < trainer->rows; r++)
             trainer->order[r] = r;
 }
 
