@@ -272,7 +272,7 @@ static void account_rows(cinch_trainer *trainer, size_t batch)
     trainer->pause = trainer->diverged || now() >= trainer->next_call;
 }
 
-/* Thread 0, while the tiles' penalties stand. */
+/* Thread 0, once all tiles' penalties stand. */
 static void account_tiles(cinch_trainer *trainer, size_t batch)
 {
     double penalty = 0;
@@ -283,7 +283,7 @@ static void account_tiles(cinch_trainer *trainer, size_t batch)
 
 /* Steps to the epoch's end or to a pause. Two barriers end a step: after the first all rows are through,
  * after the second all parameters are updated. What thread 0 writes between them the others read after the
- * second. */
+ * second. At the epoch's end the threads part, which is as good as the second. */
 static void run_steps(void *arg, size_t thread)
 {
     cinch_trainer *trainer = arg;
@@ -302,11 +302,13 @@ static void run_steps(void *arg, size_t thread)
         if (thread == 0)
             account_rows(trainer, batch);
         update_tiles(trainer, &step, batch, ++update, thread);
+        row += batch;
+        if (row == trainer->rows)
+            break;
         cn_threads_barrier(trainer->threads);
         if (thread == 0)
             account_tiles(trainer, batch);
-        row += batch;
-    } while (row < trainer->rows && !trainer->pause);
+    } while (!trainer->pause);
     if (thread == 0) {
         trainer->row = row;
         trainer->updates = update;
@@ -416,6 +418,8 @@ cinch_status cinch_trainer_run(cinch_trainer *trainer, cinch_callback *callback,
         if (!ordered)
             order_rows(trainer);
         cn_threads_run(trainer->threads, run_steps, trainer);
+        if (trainer->row == trainer->rows)
+            account_tiles(trainer, (trainer->rows - 1) % trainer->batch + 1);
         trainer->seconds += now() - start;
         if (trainer->diverged)
             return diverged(trainer, error);
