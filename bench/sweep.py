@@ -35,11 +35,12 @@ class Peer:
                                          str(THREADS)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask(self, do, **more):
+        """What it answers; the sweep ends where it does not."""
         self.process.stdin.write(json.dumps({"do": do, **more}) + "\n")
         self.process.stdin.flush()
         line = self.process.stdout.readline()
         if not line:
-            sys.exit("sweep: the peer ended")
+            sys.exit(f"sweep: the peer ended with {self.process.wait()}, asked for {do} {more}")
         return json.loads(line)
 
     def close(self):
@@ -67,11 +68,11 @@ def cinch_epochs(command, folder):
 
 
 def measure(peer, number, net):
-    theirs = peer.ask("net", shape=net.shape, encoder=net.encoder, decoder=net.decoder, batch=net.batch,
-                      optimizer=net.optimizer)
-    if theirs["parameters"] != net.weights:
-        sys.exit(f"sweep: net {number} has {net.weights} weights, the peer's {theirs['parameters']}")
-    step = theirs["step"]
+    made = peer.ask("net", shape=net.shape, encoder=net.encoder, decoder=net.decoder, batch=net.batch,
+                    optimizer=net.optimizer)
+    if made["parameters"] != net.weights:
+        sys.exit(f"sweep: net {number} has {net.weights} weights, the peer's {made['parameters']}")
+    step = made["step"]
     most_steps = max(1, MOST_BYTES // (4 * net.batch * math.prod(net.shape)))
     steps = min(most_steps, max(1, round(EPOCH_SECONDS / step)))
     epochs = min(MOST_EPOCHS, max(1, round(SIDE_SECONDS / (steps * step))))

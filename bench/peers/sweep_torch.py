@@ -15,6 +15,7 @@ import math
 import os
 import sys
 import time
+import warnings
 
 import numpy as np
 import torch
@@ -37,9 +38,9 @@ def dense(shape, values, _named):
 
 
 def conv(shape, values, named):
-    """Pads as many cells as TensorFlow's `same`; where they are uneven under a stride, evenly."""
+    """Pads as many cells as TensorFlow's `same`. "same" only where they are uneven on the two sides."""
     channels, kernel, stride = int(values[0]), int(values[1].split("x")[0]), int(named.get("stride", 1))
-    padding = "same" if stride == 1 else (kernel - 1) // 2
+    padding = "same" if stride == 1 and kernel % 2 == 0 else (kernel - 1) // 2
     module = nn.Conv2d(shape[0], channels, kernel, stride=stride, padding=padding)
     return (with_activation(module, (values + ["linear"] * 2)[2]),
             (channels, -(-shape[1] // stride), -(-shape[2] // stride)))
@@ -162,6 +163,7 @@ class Peer:
 def main():
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)   # what a library prints goes elsewhere
+    warnings.filterwarnings("ignore", message="Using padding='same' with even kernel")
     torch.set_num_threads(int(sys.argv[1]) if len(sys.argv) > 1 else 2)
     peer = Peer()
     for line in sys.stdin:
