@@ -161,7 +161,7 @@ static void draw_worst(const cn_chart *chart, const sweep *all)
         double px = cn_chart_x(chart, megaflop(of)), py = cn_chart_y(chart, of->ratio);
         chart->canvas->painter->ring(chart->canvas->page, px, py, 5.5, 1.25, CN_INK);
         snprintf(text, sizeof text, "%c", (int)('a' + i));
-        cn_canvas_text(chart->canvas, CN_TEXT_HEADING, CN_CENTRE, px, py + 17, 20, text);
+        cn_canvas_text(chart->canvas, CN_TEXT_HEADING, CN_RIGHT, px - 8, py + 4, 20, text);
         cn_canvas_text(chart->canvas, CN_TEXT_HEADING, CN_LEFT, CN_MARGIN, y, 20, text);
         snprintf(text, sizeof text, "%.2f", of->ratio);
         cn_canvas_text(chart->canvas, CN_TEXT_LABEL, CN_RIGHT, CN_MARGIN + 44, y, 40, text);
