@@ -38,7 +38,7 @@ endif
 WARNINGS := -Wall -Wextra -Wconversion -Wshadow $(if $(filter 1,$(WERROR)),-Werror)
 
 # High targets first look for packages, then call make again; the others need the packages now.
-HIGH := help demo check recipes judges sanitize guard bench fuzz layers format clean uninstall
+HIGH := help demo check recipes judges sanitize guard bench sweep fuzz layers format clean uninstall
 PACKAGES := zlib jansson libmd libpng
 # Late parts: src/FOLDER/late/NAME.c and the packages that it alone links, in an object of its own.
 LATE_PACKAGES_cairo := cairo
@@ -84,12 +84,13 @@ TEST_HELPERS := $(call objects,$(filter-out $(wildcard tests/test_*.c),$(wildcar
 ALL_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/test_*.c))
 TESTS := $(if $(T),$(filter $(BUILD)/tests/test_$(T),$(ALL_TESTS)),$(ALL_TESTS))
 EXAMPLES := $(patsubst %.c,$(BUILD)/%,$(wildcard examples/*.c))
-BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard bench/*.c))
+BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard bench/bench_*.c))
+DRAW_SWEEP := $(BUILD)/bench/draw_sweep
 FUZZERS := $(patsubst %.c,$(BUILD)/%,$(wildcard fuzz/fuzz_*.c))
-PROGRAM_OBJECTS := $(addsuffix .o,$(ALL_TESTS) $(EXAMPLES) $(BENCHES) $(FUZZERS)) $(TEST_HELPERS)
+PROGRAM_OBJECTS := $(addsuffix .o,$(ALL_TESTS) $(EXAMPLES) $(BENCHES) $(DRAW_SWEEP) $(FUZZERS)) $(TEST_HELPERS)
 
-.PHONY: all tests programs help demo check recipes judges sanitize guard bench fuzz layers format clean FORCE \
-    check-run bench-run fuzz-run
+.PHONY: all tests programs help demo check recipes judges sanitize guard bench sweep fuzz layers format clean FORCE \
+    check-run bench-run sweep-run fuzz-run
 
 all: $(BUILD)/cinch $(LIBRARY) $(LATE_OBJECTS)
 ifeq ($(BUILD),build/release)
@@ -123,14 +124,14 @@ $(BUILD)/late/%.o: %.c $(BUILD)/flags
 	    $(shell pkg-config --cflags $(LATE_PACKAGES_$*)) -MMD -MP -c $< -o $@
 
 # Late parts are looked for beside the program.
-$(BUILD)/tests/late $(BUILD)/examples/late $(BUILD)/fuzz/late:
+$(BUILD)/tests/late $(BUILD)/examples/late $(BUILD)/bench/late $(BUILD)/fuzz/late:
 	$(Q)mkdir -p $(@D) && ln -sfn ../late $@
 
 $(ALL_TESTS): %: %.o $(TEST_HELPERS) $(LIBRARY) | $(BUILD)/tests/late $(LATE_OBJECTS)
 	$(call say,LD $@)
 	$(Q)$(LINK) $< $(TEST_HELPERS) $(LIBRARY) $(LIBS) -lcmocka -ldl -o $@
 
-$(EXAMPLES) $(BENCHES): %: %.o $(LIBRARY)
+$(EXAMPLES) $(BENCHES) $(DRAW_SWEEP): %: %.o $(LIBRARY)
 	$(call say,LD $@)
 	$(Q)$(LINK) $< $(LIBRARY) $(LIBS) -o $@
 
@@ -225,6 +226,13 @@ bench:
 bench-run: all $(BENCHES)
 	@for bench in $(BENCHES); do echo "$$bench"; CINCH=build/cinch $$bench || exit 1; done
 
+sweep:
+	@scripts/deps build
+	$(AGAIN) sweep-run
+
+sweep-run: all $(DRAW_SWEEP) $(BUILD)/bench/late
+	@scripts/sweep
+
 FUZZ_SECONDS ?= 30
 
 fuzz:
@@ -254,6 +262,7 @@ help:
 	@echo 'make sanitize   the tests under ASan, UBSan, TSan, Valgrind; cppcheck; clang'
 	@echo 'make guard      the instructions of three works beside those of bench/guard.tsv'
 	@echo 'make bench      how fast it is'
+	@echo 'make sweep      beside PyTorch over 116 nets, drawn: build/sweep.svg'
 	@echo 'make fuzz       FUZZ_SECONDS=30 of libFuzzer on each parser'
 	@echo 'make layers     the graph of the folders'
 	@echo 'make format     clang-format on every source'
