@@ -46,7 +46,8 @@ enum { CN_STRIP = 16 };
  *
  *     #define VALUE(y, x) ((y) - (x)) * ((y) - (x))
  *     #define SLOPE(y, x) 2 * ((y) - (x))
- *     CN_LOSS_ROWS(VALUE, SLOPE)      makes loss_rows_float, loss_each_float and both for double
+ *     CN_LOSS_ROWS(VALUE, SLOPE)      makes loss_rows_float and loss_rows_double
+ *     CN_LOSS_EACH(VALUE, SLOPE)      makes loss_each_float and loss_each_double
  */
 /* Value by value, count of them, a multiple of 16: values[i] = VALUE(output[i], target[i]), and slope as above. */
 typedef void cn_loss_each(size_t count, const void *output, const void *target, double scale, void *slope,
@@ -57,7 +58,9 @@ typedef void cn_loss_rows(size_t rows, size_t width, size_t stride, const void *
 
 #define CN_LOSS_ROWS(VALUE, SLOPE)                                                                           \
     CN_LOSS_ROWS_IN(float, VALUE, SLOPE)                                                                     \
-    CN_LOSS_ROWS_IN(double, VALUE, SLOPE)                                                                    \
+    CN_LOSS_ROWS_IN(double, VALUE, SLOPE)
+
+#define CN_LOSS_EACH(VALUE, SLOPE)                                                                           \
     CN_LOSS_EACH_IN(float, VALUE, SLOPE)                                                                     \
     CN_LOSS_EACH_IN(double, VALUE, SLOPE)
 

@@ -10,13 +10,17 @@ typedef __m256 vector;
 #define VECTOR_FUSED(a, b, c)   _mm256_fmadd_ps(_mm256_set1_ps(a), b, c)
 #define LANES_FUSED(a, b, c)    _mm256_fmadd_ps(a, b, c)
 #define LANES_WHERE(mask, a, b) _mm256_blendv_ps(b, a, (__m256)(mask))
-enum { TILE_ROWS = 6 };
+enum { TILE_ROWS = 6, OUTER_ROWS = 6 };
+#define OUTER_TILES(X) X(1) X(2) X(3) X(4) X(5) X(6)
+
 /* Of a vector of its reals: for kernels_pools.h. */
-#define EVEN_PLACES    0, 2, 4, 6, 8, 10, 12, 14
-#define ODD_PLACES     1, 3, 5, 7, 9, 11, 13, 15
-#define LOWER_PLACES   0, 8, 1, 9, 2, 10, 3, 11
-#define UPPER_PLACES   4, 12, 5, 13, 6, 14, 7, 15
-#define TILE_COUNTS(X) X(1) X(2) X(3) X(4) X(5) X(6)
+#define EVEN_PLACES  0, 2, 4, 6, 8, 10, 12, 14
+#define ODD_PLACES   1, 3, 5, 7, 9, 11, 13, 15
+#define LOWER_PLACES 0, 8, 1, 9, 2, 10, 3, 11
+#define UPPER_PLACES 4, 12, 5, 13, 6, 14, 7, 15
+
+/* Rows and panels of a product's tile: 12 sums at most, of two registers a panel. */
+#define PRODUCT_TILES(X) X(1, 1) X(2, 1) X(3, 1) X(4, 1) X(5, 1) X(6, 1) X(1, 2) X(2, 2) X(3, 2) X(1, 4)
 
 #include "math/kernels_vector.h"
 #include "math/kernels_body.h"

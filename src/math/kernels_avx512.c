@@ -18,13 +18,26 @@ typedef __m512 vector;
 #define LANES_GREATER(a, b)           _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ)
 #define LANES_EQUAL(a, b)             _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ)
 #define LANES_WHERE(mask, a, b)       _mm512_mask_blend_ps(mask, b, a)
+enum { OUTER_ROWS = 24 };
+#define OUTER_TILES(X)                                                                                       \
+    X(1)                                                                                                     \
+    X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15) X(16) X(17) X(18) X(19)      \
+        X(20) X(21) X(22) X(23) X(24)
 enum { TILE_ROWS = 12 };
 /* Of a vector of its reals: for kernels_pools.h. */
-#define EVEN_PLACES    0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
-#define ODD_PLACES     1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31
-#define LOWER_PLACES   0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
-#define UPPER_PLACES   8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
-#define TILE_COUNTS(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12)
+#define EVEN_PLACES  0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
+#define ODD_PLACES   1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31
+#define LOWER_PLACES 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define UPPER_PLACES 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+
+/* Rows and panels of a product's tile: 24 sums at most, and where rows are few as many as keep both of the
+ * processor's multipliers busy. */
+#define PRODUCT_TILES(X)                                                                                     \
+    X(1, 1)                                                                                                  \
+    X(2, 1)                                                                                                  \
+    X(3, 1) X(4, 1) X(5, 1) X(6, 1) X(7, 1) X(8, 1) X(9, 1) X(10, 1) X(11, 1) X(12, 1) X(1, 2) X(2, 2)       \
+        X(3, 2) X(4, 2) X(5, 2) X(6, 2) X(7, 2) X(8, 2) X(9, 2) X(10, 2) X(11, 2) X(12, 2) X(1, 4) X(2, 4)   \
+            X(3, 4) X(4, 4) X(5, 4) X(6, 4) X(1, 8) X(2, 8) X(3, 8)
 
 #include "math/kernels_vector.h"
 #include "math/kernels_body.h"

@@ -105,57 +105,95 @@ static void activate_backward(cn_activation activation, size_t rows, size_t widt
 
 /* ---- Products ------------------------------------------------------------------------------------------ */
 
-typedef void product_tile_of(size_t in, const real *x, size_t x_stride, const real *panel, const real *bias,
-                             real *out, size_t out_stride);
+typedef void product_tile_of(size_t in, const real *x, size_t x_stride, const real *panel, size_t panel_size,
+                             bool more, const real *bias, real *out, size_t out_stride);
 
-#define PRODUCT_TILE(count)                                                                                  \
-    static void product_tile_##count(size_t in, const real *x, size_t x_stride, const real *panel,           \
-                                     const real *bias, real *out, size_t out_stride)                         \
+#define PRODUCT_TILE(rows, panels)                                                                           \
+    static void product_tile_##rows##x##panels(size_t in, const real *x, size_t x_stride, const real *panel, \
+                                               size_t panel_size, bool more, const real *bias, real *out,    \
+                                               size_t out_stride)                                            \
     {                                                                                                        \
-        product_tile(count, in, x, x_stride, panel, bias, out, out_stride);                                  \
+        product_tile(rows, panels, in, x, x_stride, panel, panel_size, more, bias, out, out_stride);         \
     }
-TILE_COUNTS(PRODUCT_TILE)
+PRODUCT_TILES(PRODUCT_TILE)
 
-#define PRODUCT_TILE_NAME(count) product_tile_##count,
-static product_tile_of *const product_tiles[] = {NULL, TILE_COUNTS(PRODUCT_TILE_NAME)};
+/* [panels][rows]; NULL: there is no such tile. */
+#define PRODUCT_TILE_NAME(rows, panels) [panels][rows] = product_tile_##rows##x##panels,
+static product_tile_of *const product_tiles[MOST_PANELS + 1][TILE_ROWS + 1] = {
+    PRODUCT_TILES(PRODUCT_TILE_NAME)};
 
 /* Rows in the order of memory, all panels over a block of them before the next: the panel stays near while
- * the rows go by, the rows' block while the panels do. */
-enum { PRODUCT_ROWS = 192 };
+ * the rows go by, the rows' block while the panels do. Where rows are so long that a block of them would not, a part
+ * of each is taken at a time, the sums so far in z. */
+enum { PRODUCT_ROWS = 192, PRODUCT_IN = 768, MOST_IN = 2 * PRODUCT_IN };
+
+/* What one go works on: rows, a part of their length. */
+typedef struct product_part {
+    const cn_product *p;
+    size_t row, rows, first, in;
+    bool last;
+} product_part;
+
+/* Panels j, j + 1, ..., all rows: tiles as equal as can be, of `count` rows at most. */
+static void product_panels(const product_part *part, size_t j, size_t panels, size_t count)
+{
+    const cn_product *p = part->p;
+    const real *bias = p->bias && part->last ? (const real *)p->bias + j : NULL,
+               *panel = (const real *)p->panels + j * p->in + part->first * COLUMNS;
+    real *sums = p->z ? p->z : p->y;
+    const bool activated = part->last && (p->z || p->activation != CN_LINEAR);
+    for (size_t r = 0, n; r < part->rows; r += n) {
+        const size_t left = part->rows - r, tiles = (left + count - 1) / count;
+        const size_t row = part->row + r, at = row * p->y_stride + j;
+        n = (left + tiles - 1) / tiles;
+        product_tiles[panels][n](part->in, (const real *)p->x + row * p->x_stride + part->first, p->x_stride,
+                                 panel, p->in * COLUMNS, part->first > 0, bias, sums + at, p->y_stride);
+        for (size_t i = 0; activated && i < panels * COLUMNS; i += COLUMNS)
+            value_strips[p->activation](n, p->y_stride, sums + at + i, (real *)p->y + at + i);
+    }
+}
+
+static void product_rows(const product_part *part)
+{
+    const size_t tiles = (part->rows + TILE_ROWS - 1) / TILE_ROWS, count = (part->rows + tiles - 1) / tiles;
+    size_t panels = MOST_PANELS;
+    for (size_t j = 0; j < part->p->out; j += panels * COLUMNS) {
+        while (!product_tiles[panels][count] || (panels > 1 && j + (panels - 1) * COLUMNS >= part->p->out))
+            panels--;
+        product_panels(part, j, panels, count);
+    }
+}
 
 static void product(const cn_product *p)
 {
-    const real *panels = p->panels, *bias = p->bias;
-    real *sums = p->z ? p->z : p->y;
-    const bool activated = p->z || p->activation != CN_LINEAR;
-    for (size_t block = 0; block < p->rows; block += PRODUCT_ROWS) {
-        const size_t end = smaller(p->rows, block + PRODUCT_ROWS);
-        for (size_t j = 0; j < p->out; j += COLUMNS)
-            for (size_t r = block; r < end; r += TILE_ROWS) {
-                const size_t count = smaller(end - r, TILE_ROWS), at = r * p->y_stride + j;
-                product_tiles[count](p->in, (const real *)p->x + r * p->x_stride, p->x_stride,
-                                     panels + j * p->in, bias ? bias + j : NULL, sums + at, p->y_stride);
-                if (activated)
-                    value_strips[p->activation](count, p->y_stride, sums + at, (real *)p->y + at);
-            }
-    }
+    const size_t in = p->in > MOST_IN ? PRODUCT_IN : p->in;
+    for (size_t row = 0; row < p->rows; row += PRODUCT_ROWS)
+        for (size_t first = 0; first == 0 || first < p->in; first += in) {
+            product_part part = {.p = p,
+                                 .row = row,
+                                 .rows = smaller(p->rows - row, PRODUCT_ROWS),
+                                 .first = first,
+                                 .in = smaller(p->in - first, in),
+                                 .last = p->in - first <= in};
+            product_rows(&part);
+        }
 }
 
 /* ---- Sums over a batch --------------------------------------------------------------------------------- */
 
 typedef void outer_tile_of(size_t rows, const real *a, size_t a_stride, const real *b, size_t b_stride,
-                           real *out);
+                           real *out, size_t merges, size_t apart);
 
 #define OUTER_TILE(count)                                                                                    \
     static void outer_tile_##count(size_t rows, const real *a, size_t a_stride, const real *b,               \
-                                   size_t b_stride, real *out)                                               \
+                                   size_t b_stride, real *out, size_t merges, size_t apart)                  \
     {                                                                                                        \
-        outer_tile(count, rows, a, a_stride, b, b_stride, out);                                              \
+        outer_tile(count, rows, a, a_stride, b, b_stride, out, merges, apart);                               \
     }
-TILE_COUNTS(OUTER_TILE)
+OUTER_TILES(OUTER_TILE)
 
 #define OUTER_TILE_NAME(count) outer_tile_##count,
-static outer_tile_of *const outer_tiles[] = {NULL, TILE_COUNTS(OUTER_TILE_NAME)};
+static outer_tile_of *const outer_tiles[] = {NULL, OUTER_TILES(OUTER_TILE_NAME)};
 
 static void add(size_t count, real *sums, const real *more)
 {
@@ -180,25 +218,24 @@ static void put(size_t count, bool accumulate, const real *sums, real *target)
         memcpy(target, sums, count * sizeof(real));
 }
 
-static void outer_rows(const cn_outer *o, size_t first, size_t count)
-{
-    enum { SIZE = TILE_ROWS * COLUMNS };
-    real levels[(CN_TREE_LEVELS + 1) * SIZE] __attribute__((aligned(CN_ALIGNMENT)));
-    const real *a = (const real *)o->a + o->row + first, *b = (const real *)o->b + o->panel * COLUMNS;
-    size_t depth = 0;
-    for (size_t r = 0; r == 0 || r < o->rows; r += CN_BLOCK_ROWS) {
-        outer_tiles[count](smaller(o->rows - r, CN_BLOCK_ROWS), a + r * o->a_stride, o->a_stride,
-                           b + r * o->b_stride, o->b_stride, levels + depth * SIZE);
-        depth = merge(levels, SIZE, count * COLUMNS, depth + 1, cn_tree_merges(r / CN_BLOCK_ROWS));
-    }
-    merge(levels, SIZE, count * COLUMNS, depth, depth - 1);
-    put(count * COLUMNS, o->accumulate, levels, (real *)o->tile + first * COLUMNS);
-}
-
+/* Block after block of rows, in each the tile's strips: so a block of a and of b is read from afar once. */
 static void outer(const cn_outer *o)
 {
-    for (size_t first = 0; first < o->nrow; first += TILE_ROWS)
-        outer_rows(o, first, smaller(o->nrow - first, TILE_ROWS));
+    enum { SIZE = CN_TILE_ROWS * COLUMNS };
+    real levels[(CN_TREE_LEVELS + 1) * SIZE] __attribute__((aligned(CN_ALIGNMENT)));
+    const real *a = (const real *)o->a + o->row, *b = (const real *)o->b + o->panel * COLUMNS;
+    const size_t size = o->nrow * COLUMNS;
+    size_t depth = 0;
+    for (size_t r = 0; r == 0 || r < o->rows; r += CN_BLOCK_ROWS) {
+        const size_t merges = cn_tree_merges(r / CN_BLOCK_ROWS);
+        for (size_t first = 0; first < o->nrow; first += OUTER_ROWS)
+            outer_tiles[smaller(o->nrow - first, OUTER_ROWS)](
+                smaller(o->rows - r, CN_BLOCK_ROWS), a + r * o->a_stride + first, o->a_stride,
+                b + r * o->b_stride, o->b_stride, levels + depth * SIZE + first * COLUMNS, merges, SIZE);
+        depth += 1 - merges;
+    }
+    merge(levels, SIZE, size, depth, depth - 1);
+    put(size, o->accumulate, levels, o->tile);
 }
 
 enum { SUM_COLUMNS = 64 };

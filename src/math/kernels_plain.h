@@ -3,7 +3,7 @@
 #include "math/functions.h"
 #include "math/kernels.h"
 
-enum { TILE_ROWS = 4, COLUMNS = CN_PANEL };
+enum { TILE_ROWS = 4, COLUMNS = CN_PANEL, MOST_PANELS = 1 };
 
 /* Vector code along the columns. Let loose, gcc 12 unrolls them and goes along the rows instead, and then
  * reads one row beyond the last. */
@@ -25,11 +25,18 @@ enum { LANES = 16 / sizeof(real) };
 #define LANES_SCALED(a, b, c) ((a) * (b) + (c))
 #define LANES_FUSED(a, b, c)  ((a) * (b) + (c))
 
-/* out[r][j] = sum over k of x[r][k] * panel[k][j], + bias[j]; r < rows, j < 16. */
-CN_INLINE void product_tile(size_t rows, size_t in, const real *x, size_t x_stride, const real *panel,
-                            const real *bias, real *out, size_t out_stride)
+/* out[r][j] = (out[r][j] +) sum over k of x[r][k] * panel[k][j], + bias[j]; r < rows, j < 16. One panel at a
+ * time: panels is 1. */
+CN_INLINE void product_tile(size_t rows, size_t panels, size_t in, const real *x, size_t x_stride,
+                            const real *panel, size_t panel_size, bool more, const real *bias, real *out,
+                            size_t out_stride)
 {
     real sums[TILE_ROWS][COLUMNS] = {{0}};
+    (void)panels;
+    (void)panel_size;
+    for (size_t r = 0; more && r < rows; r++)
+        for (size_t j = 0; j < COLUMNS; j++)
+            sums[r][j] = out[r * out_stride + j];
     for (size_t k = 0; k < in; k++)
         for (size_t r = 0; r < rows; r++) {
             COLUMN_BY_COLUMN
@@ -41,9 +48,10 @@ CN_INLINE void product_tile(size_t rows, size_t in, const real *x, size_t x_stri
             out[r * out_stride + j] = sums[r][j] + (bias ? bias[j] : 0);
 }
 
-/* sums[k][j] = sum over r of a[r][k] * b[r][j]; k < nrow, j < 16. */
+/* sums[k][j] = sum over r of a[r][k] * b[r][j]; k < nrow, j < 16; added to the `merges` sums before it, `apart` reals
+ * from one to the next, and put where the first of these was. */
 CN_INLINE void outer_tile(size_t nrow, size_t rows, const real *a, size_t a_stride, const real *b,
-                          size_t b_stride, real *out)
+                          size_t b_stride, real *out, size_t merges, size_t apart)
 {
     real sums[TILE_ROWS][COLUMNS] = {{0}};
     for (size_t r = 0; r < rows; r++)
@@ -52,9 +60,19 @@ CN_INLINE void outer_tile(size_t nrow, size_t rows, const real *a, size_t a_stri
             for (size_t j = 0; j < COLUMNS; j++)
                 sums[k][j] += a[r * a_stride + k] * b[r * b_stride + j];
         }
+    for (; merges > 0; merges--) {
+        out -= apart;
+        for (size_t k = 0; k < nrow; k++)
+            for (size_t j = 0; j < COLUMNS; j++)
+                sums[k][j] += out[k * COLUMNS + j];
+    }
     for (size_t k = 0; k < nrow; k++)
         for (size_t j = 0; j < COLUMNS; j++)
             out[k * COLUMNS + j] = sums[k][j];
 }
 
-#define TILE_COUNTS(X) X(1) X(2) X(3) X(4)
+enum { OUTER_ROWS = TILE_ROWS };
+#define OUTER_TILES(X) X(1) X(2) X(3) X(4)
+
+/* Rows and panels of a product's tile. */
+#define PRODUCT_TILES(X) X(1, 1) X(2, 1) X(3, 1) X(4, 1)

@@ -97,8 +97,8 @@ CN_INLINE void correlate_tile(size_t planes, size_t vectors, const window *w, co
 #ifdef MANY_REGISTERS
 #define CORRELATE_TILES(X)                                                                                   \
     X(8, 3)                                                                                                  \
-    X(8, 2) X(8, 1) X(4, 6) X(4, 3) X(4, 2) X(4, 1) X(2, 8) X(2, 4) X(2, 2) X(2, 1) X(1, 8) X(1, 4) X(1, 2)  \
-        X(1, 1)
+    X(8, 2)                                                                                                  \
+    X(8, 1) X(4, 6) X(4, 3) X(4, 2) X(4, 1) X(2, 8) X(2, 4) X(2, 2) X(2, 1) X(1, 8) X(1, 4) X(1, 2) X(1, 1)
 #else
 #define CORRELATE_TILES(X)                                                                                   \
     X(4, 3) X(4, 2) X(4, 1) X(2, 6) X(2, 4) X(2, 2) X(2, 1) X(1, 8) X(1, 4) X(1, 2) X(1, 1)

@@ -1,15 +1,16 @@
 /* The two tiles in registers, for a processor with fused multiply-add. The includer says `vector`, of
  * VECTOR_REALS floats, VECTOR_FUSED(a, b, c) = a*b + c with the float a in every lane, LANES_FUSED(a, b, c)
- * the same of three vectors, TILE_ROWS and TILE_COUNTS.
+ * the same of three vectors, TILE_ROWS, PRODUCT_TILES,
+ * OUTER_ROWS and OUTER_TILES.
  *
  * The sums of a tile live in TILE_ROWS * 16/VECTOR_REALS registers: each vector of the panel that is loaded
  * is used TILE_ROWS times, each x that is broadcast 16/VECTOR_REALS times. The count of rows is a constant in
- * each copy (TILE_COUNTS makes them), so that all loops but the one over k vanish.
+ * each copy (PRODUCT_TILES and OUTER_TILES make them), so that all loops but the one over k vanish.
  */
 #include "math/functions.h"
 #include "math/kernels.h"
 
-enum { COLUMNS = CN_PANEL, VECTORS = COLUMNS / VECTOR_REALS };
+enum { COLUMNS = CN_PANEL, VECTORS = COLUMNS / VECTOR_REALS, MOST_PANELS = 8 };
 
 /* For kernels_planes.h. */
 typedef vector lanes;
@@ -19,7 +20,7 @@ enum { LANES = VECTOR_REALS };
 #if defined(__clang__)
 #define UNROLLED _Pragma("clang loop unroll(full)")
 #else
-#define UNROLLED _Pragma("GCC unroll 16")
+#define UNROLLED _Pragma("GCC unroll 24")
 #endif
 
 CN_INLINE vector load(const float *reals)
@@ -27,39 +28,71 @@ CN_INLINE vector load(const float *reals)
     return *(const vector *)reals;
 }
 
-/* out[r][j] = sum over k of x[r][k] * panel[k][j], + bias[j]; r < rows, j < 16. */
-CN_INLINE void product_tile(size_t rows, size_t in, const float *x, size_t x_stride, const float *panel,
-                            const float *bias, float *out, size_t out_stride)
+/* Of `panels` panels side by side, panel_size reals apart, for columns j < 16 of each:
+ * out[r][16 p + j] = (out[r][16 p + j] +) sum over k of x[r][k] * panel p[k][j], + bias[16 p + j]; r < rows. */
+CN_INLINE void product_tile(size_t rows, size_t panels, size_t in, const float *x, size_t x_stride,
+                            const float *panel, size_t panel_size, bool more, const float *bias, float *out,
+                            size_t out_stride)
 {
-    vector sums[TILE_ROWS][VECTORS] = {{{0}}};
+    vector sums[TILE_ROWS][MOST_PANELS * VECTORS];
+    UNROLLED
+    for (size_t r = 0; r < rows; r++) {
+        UNROLLED
+        for (size_t v = 0; v < panels * VECTORS; v++) {
+            if (more)
+                sums[r][v] = load(out + r * out_stride + v * VECTOR_REALS);
+            else
+                sums[r][v] = (vector){0};
+        }
+    }
     for (size_t k = 0; k < in; k++, panel += COLUMNS) {
+        vector columns[MOST_PANELS * VECTORS];
+        UNROLLED
+        for (size_t v = 0; v < panels * VECTORS; v++)
+            columns[v] = load(panel + v / VECTORS * panel_size + v % VECTORS * VECTOR_REALS);
         UNROLLED
         for (size_t r = 0; r < rows; r++) {
             UNROLLED
-            for (size_t v = 0; v < VECTORS; v++)
-                sums[r][v] = VECTOR_FUSED(x[r * x_stride + k], load(panel + v * VECTOR_REALS), sums[r][v]);
+            for (size_t v = 0; v < panels * VECTORS; v++)
+                sums[r][v] = VECTOR_FUSED(x[r * x_stride + k], columns[v], sums[r][v]);
         }
     }
     UNROLLED
     for (size_t r = 0; r < rows; r++) {
         UNROLLED
-        for (size_t v = 0; v < VECTORS; v++)
+        for (size_t v = 0; v < panels * VECTORS; v++)
             *(vector *)(out + r * out_stride + v * VECTOR_REALS) =
                 sums[r][v] + (bias ? load(bias + v * VECTOR_REALS) : (vector){0});
     }
 }
 
-/* sums[k][j] = sum over r of a[r][k] * b[r][j]; k < nrow, j < 16. */
+/* sums[k][j] = sum over r of a[r][k] * b[r][j]; k < nrow, j < 16; added to the `merges` sums before it, `apart` reals
+ * from one to the next, and put where the first of these was. */
 CN_INLINE void outer_tile(size_t nrow, size_t rows, const float *a, size_t a_stride, const float *b,
-                          size_t b_stride, float *out)
+                          size_t b_stride, float *out, size_t merges, size_t apart)
 {
-    vector sums[TILE_ROWS][VECTORS] = {{{0}}};
+    vector sums[OUTER_ROWS][VECTORS];
+    UNROLLED
+    for (size_t k = 0; k < nrow; k++) {
+        UNROLLED
+        for (size_t v = 0; v < VECTORS; v++)
+            sums[k][v] = (vector){0};
+    }
     for (size_t r = 0; r < rows; r++, a += a_stride, b += b_stride) {
         UNROLLED
         for (size_t k = 0; k < nrow; k++) {
             UNROLLED
             for (size_t v = 0; v < VECTORS; v++)
                 sums[k][v] = VECTOR_FUSED(a[k], load(b + v * VECTOR_REALS), sums[k][v]);
+        }
+    }
+    for (; merges > 0; merges--) {
+        out -= apart;
+        UNROLLED
+        for (size_t k = 0; k < nrow; k++) {
+            UNROLLED
+            for (size_t v = 0; v < VECTORS; v++)
+                sums[k][v] += load(out + k * COLUMNS + v * VECTOR_REALS);
         }
     }
     UNROLLED

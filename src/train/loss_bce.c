@@ -5,6 +5,7 @@
 #define SLOPE(z, x) (CN_SIGMOID(z) - (x))
 
 CN_LOSS_ROWS(VALUE, SLOPE)
+CN_LOSS_EACH(VALUE, SLOPE)
 
 const cn_loss cn_loss_bce = {
     .part = {.name = "bce",

@@ -5,6 +5,7 @@
 #define SLOPE(y, x) ((y) - (x) > 1 ? 1 : (y) - (x) < -1 ? -1 : (y) - (x))
 
 CN_LOSS_ROWS(VALUE, SLOPE)
+CN_LOSS_EACH(VALUE, SLOPE)
 
 const cn_loss cn_loss_huber = {
     .part = {.name = "huber",

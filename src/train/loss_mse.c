@@ -4,6 +4,7 @@
 #define SLOPE(y, x) (2 * ((y) - (x)))
 
 CN_LOSS_ROWS(VALUE, SLOPE)
+CN_LOSS_EACH(VALUE, SLOPE)
 
 const cn_loss cn_loss_mse = {
     .part = {.name = "mse", .example = "mse", .summary = "mean squared error", .equation = "mean (y - x)^2"},
