@@ -127,10 +127,18 @@ static void row_penalties(const cn_plan *plan, const cn_step *step, size_t batch
                                        cn_row(step, code->dy, code->y_stride, r));
 }
 
+/* Of so many that are left: chunks as equal as can be, or whole ones where blocks are made of them. */
+static size_t rows_at_once(const cn_plan *plan, size_t left)
+{
+    size_t chunks = (left + plan->chunk - 1) / plan->chunk;
+    return plan->blocks && left > plan->chunk ? plan->chunk : (left + chunks - 1) / chunks;
+}
+
 void cn_plan_encode(const cn_plan *plan, const cn_step *step, size_t first, size_t count)
 {
-    for (size_t end = first + count; first < end; first += plan->chunk) {
-        size_t rows = end - first < plan->chunk ? end - first : plan->chunk;
+    size_t rows;
+    for (size_t end = first + count; first < end; first += rows) {
+        rows = rows_at_once(plan, end - first);
         forward(plan, step, 0, plan->model->nencoder, first, rows);
     }
 }
@@ -220,7 +228,7 @@ void cn_plan_pass(const cn_plan *plan, const cn_step *step, size_t batch_rows, s
 {
     size_t nencoder = plan->model->nencoder, nnode = plan->model->nnode, rows;
     for (size_t end = first + count; first < end; first += rows, row += rows) {
-        rows = end - first < plan->chunk ? end - first : plan->chunk;
+        rows = rows_at_once(plan, end - first);
         forward(plan, step, plan->means ? nencoder : 0, nnode, first, rows);
         rows_loss(plan, step, batch_rows, first, rows);
         if (plan->backward)

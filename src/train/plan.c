@@ -173,19 +173,22 @@ static void free_batch(cn_plan *plan)
     cn_free(plan->batch_penalties);
 }
 
-/* The most rows that pass at a time: fewer where they are so wide that more would not stay in the cache. */
+/* The most rows that pass at a time: fewer where they are so wide that more would not stay in the cache; but not
+ * where the weights do not stay there either, since each go reads all of them. */
 static size_t chunk_of(const cn_plan *plan)
 {
-    enum { MOST_ROWS = 96, MOST_REALS = 1 << 18 };
+    enum { MOST_ROWS = 192, MOST_REALS = 1 << 17, NEAR_WEIGHTS = 1 << 18 };
     const cinch_model *model = plan->model;
-    size_t reals = plan->stride;
+    size_t reals = plan->stride, weights = 0;
     for (const cn_node *node = plan->nodes; node < plan->nodes + model->nnode; node++)
         if (!node->idle)
             reals += 2 * output_stride(node) + (node->layer->kept ? cn_stride(node->layer->kept(node)) : 0);
+    for (size_t p = 0; p < model->nparameter; p++)
+        weights += model->parameters[p].count;
     size_t rows = MOST_REALS / reals;
     rows = rows < 1 ? 1 : rows < MOST_ROWS ? rows : MOST_ROWS;
     if (!by_rows(model))
-        return rows;
+        return weights > NEAR_WEIGHTS ? MOST_ROWS : rows;
     /* Blocks are whole chunks, or chunks whole blocks. */
     while (rows < CN_SUM_ROWS && CN_SUM_ROWS % rows)
         rows--;
