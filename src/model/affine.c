@@ -1,20 +1,50 @@
 #include "model/affine.h"
 
-void cn_affine_forward(const cn_affine *affine, const cn_flow *flow, const cn_step *step, size_t first,
-                       size_t count)
+/* Outputs from `unit` on, `out` of them, of rows first, first + 1, ... */
+static void forward(const cn_affine *affine, const cn_flow *flow, const cn_step *step, size_t first,
+                    size_t count, size_t unit, size_t out)
 {
+    void *z = flow->kept ? cn_row(step, flow->kept, flow->kept_stride, first) : NULL;
     step->kernels->product(
         &(cn_product){.rows = count,
                       .in = affine->in,
-                      .out = affine->out,
+                      .out = out,
                       .x = cn_row(step, flow->x, flow->x_stride, first),
                       .x_stride = flow->x_stride,
-                      .panels = affine->forward,
-                      .bias = affine->bias,
+                      .panels = cn_row(step, affine->forward, affine->in, unit),
+                      .bias = cn_row(step, affine->bias, 1, unit),
                       .activation = flow->logits ? CN_LINEAR : affine->activation,
-                      .z = flow->kept ? cn_row(step, flow->kept, flow->kept_stride, first) : NULL,
-                      .y = cn_row(step, flow->y, flow->y_stride, first),
+                      .z = z ? cn_row(step, z, 1, unit) : NULL,
+                      .y = cn_row(step, cn_row(step, flow->y, flow->y_stride, first), 1, unit),
                       .y_stride = flow->y_stride});
+}
+
+/* dx = dz W: inputs from `unit` on, `in` of them. */
+static void back(const cn_affine *affine, const cn_flow *flow, const cn_step *step, size_t first,
+                 size_t count, size_t unit, size_t in)
+{
+    step->kernels->product(
+        &(cn_product){.rows = count,
+                      .in = affine->out,
+                      .out = in,
+                      .x = cn_row(step, flow->dy, flow->y_stride, first),
+                      .x_stride = flow->y_stride,
+                      .panels = cn_row(step, affine->backward, affine->out, unit),
+                      .activation = CN_LINEAR,
+                      .y = cn_row(step, cn_row(step, flow->dx, flow->x_stride, first), 1, unit),
+                      .y_stride = flow->x_stride});
+}
+
+void cn_affine_forward(const cn_affine *affine, const cn_flow *flow, const cn_step *step, size_t first,
+                       size_t count)
+{
+    forward(affine, flow, step, first, count, 0, affine->out);
+}
+
+void cn_affine_forward_columns(const cn_affine *affine, const cn_flow *flow, const cn_step *step, size_t rows,
+                               size_t first, size_t count)
+{
+    forward(affine, flow, step, 0, rows, first, count);
 }
 
 #define ADD(real)                                                                                            \
@@ -28,8 +58,8 @@ ADD(double)
 
 static void (*const add[])(size_t, const void *, void *) = {add_float, add_double};
 
-void cn_affine_backward(const cn_affine *affine, const cn_flow *flow, const cn_step *step, size_t first,
-                        size_t count)
+void cn_affine_slopes(const cn_affine *affine, const cn_flow *flow, const cn_step *step, size_t first,
+                      size_t count)
 {
     void *dy = cn_row(step, flow->dy, flow->y_stride, first);
     if (!flow->logits && affine->activation != CN_LINEAR)
@@ -40,16 +70,20 @@ void cn_affine_backward(const cn_affine *affine, const cn_flow *flow, const cn_s
     for (size_t r = first; flow->dz && r < first + count; r++)
         add[cn_precision(step)](affine->out, cn_row(step, flow->dz, flow->y_stride, r),
                                 cn_row(step, flow->dy, flow->y_stride, r));
+}
+
+void cn_affine_backward(const cn_affine *affine, const cn_flow *flow, const cn_step *step, size_t first,
+                        size_t count)
+{
+    cn_affine_slopes(affine, flow, step, first, count);
     if (flow->dx)
-        step->kernels->product(&(cn_product){.rows = count,
-                                             .in = affine->out,
-                                             .out = affine->in,
-                                             .x = dy,
-                                             .x_stride = flow->y_stride,
-                                             .panels = affine->backward,
-                                             .activation = CN_LINEAR,
-                                             .y = cn_row(step, flow->dx, flow->x_stride, first),
-                                             .y_stride = flow->x_stride});
+        back(affine, flow, step, first, count, 0, affine->in);
+}
+
+void cn_affine_back_columns(const cn_affine *affine, const cn_flow *flow, const cn_step *step, size_t rows,
+                            size_t first, size_t count)
+{
+    back(affine, flow, step, 0, rows, first, count);
 }
 
 /* ---- Over bundles --------------------------------------------------------------------------------------

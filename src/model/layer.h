@@ -99,6 +99,19 @@ typedef struct cn_tile {
     size_t panel, row, nrow; /* where it lies in a matrix */
 } cn_tile;
 
+/* A layer's passes with its units shared out among the threads, not the rows: where rows are few and weights many,
+ * so that each thread reads its own part of them. `first` is a multiple of CN_PANEL. The bits are the same. */
+typedef struct cn_columned {
+    /* Values [first, first + count) of the output, of all `rows`. */
+    void (*forward)(const cn_node *node, const cn_flow *flow, const cn_step *step, size_t rows, size_t first,
+                    size_t count);
+    /* `backward` in two: what it leaves in dy, of rows [first, first + count); then values [first, first +
+     * count) of all rows' dx. */
+    void (*slopes)(const cn_node *node, const cn_flow *flow, const cn_step *step, size_t first, size_t count);
+    void (*back)(const cn_node *node, const cn_flow *flow, const cn_step *step, size_t rows, size_t first,
+                 size_t count);
+} cn_columned;
+
 /* A layer's passes over bundles of rows (math/bundles.h), for the nets that go so: train/bundles.h. The buffers
  * of a flow are then [values][nbundle][CN_BUNDLE], their strides not looked at; what each function does is
  * otherwise what it does over rows. `backward` of a plan or of scratch: slopes go back to x too. */
@@ -173,8 +186,9 @@ typedef struct cn_layer {
      * (train/blocks.h), rather than for tiles of them and the whole batch. */
     bool by_rows;
 
-    /* Its passes over bundles; NULL: it has none. */
+    /* Its passes over bundles, and with its units shared out; NULL: it has none. */
     const cn_bundled *bundled;
+    const cn_columned *columned;
 
     /* The place in its input that value `index` of its output is at inference; NULL: it picks none. */
     size_t (*column)(const cn_node *node, const cn_parameter *parameters, size_t index);

@@ -91,6 +91,28 @@ static void gradient(const cn_node *node, const cn_flow *flow, const cn_step *st
                                    reals);
 }
 
+static void forward_columns(const cn_node *node, const cn_flow *flow, const cn_step *step, size_t rows,
+                            size_t first, size_t count)
+{
+    cn_affine itself = affine(node, flow);
+    cn_affine_forward_columns(&itself, flow, step, rows, first, count);
+}
+
+static void slopes(const cn_node *node, const cn_flow *flow, const cn_step *step, size_t first, size_t count)
+{
+    cn_affine itself = affine(node, flow);
+    cn_affine_slopes(&itself, flow, step, first, count);
+}
+
+static void back_columns(const cn_node *node, const cn_flow *flow, const cn_step *step, size_t rows,
+                         size_t first, size_t count)
+{
+    cn_affine itself = affine(node, flow);
+    cn_affine_back_columns(&itself, flow, step, rows, first, count);
+}
+
+static const cn_columned columned = {.forward = forward_columns, .slopes = slopes, .back = back_columns};
+
 static void bundle_forward(const cn_node *node, const cn_flow *flow, const cn_step *step, size_t nbundle)
 {
     cn_affine itself = affine(node, flow);
@@ -141,5 +163,6 @@ const cn_layer cn_layer_dense = {
     .backward = backward,
     .gradient = gradient,
     .bundled = &bundled,
+    .columned = &columned,
     .lower = lower,
 };

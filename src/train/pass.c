@@ -269,6 +269,84 @@ void cn_plan_carry(const cn_plan *plan, const cn_step *step, const cinch_data *d
     }
 }
 
+/* ---- All threads together ------------------------------------------------------------------------------ */
+
+bool cn_plan_goes_together(const cn_plan *plan, size_t batch_rows, size_t nthread)
+{
+    enum { MOST_ROWS = 16, FEWEST_WEIGHTS = 1 << 16 };
+    return nthread > 1 && batch_rows <= MOST_ROWS * nthread && plan->nweight >= FEWEST_WEIGHTS &&
+           !plan->bundles && !plan->blocks && !plan->local && !plan->means;
+}
+
+/* What one thread has of a batch, and of the values of a layer. */
+typedef struct part {
+    cn_threads *threads;
+    size_t batch_rows, first, count; /* its rows */
+} part;
+
+static void share_of(const part *of, const cn_step *step, size_t width, size_t *first, size_t *count)
+{
+    cn_threads_share(width, CN_PANEL, cn_threads_count(of->threads), step->thread, first, count);
+}
+
+static void forward_together(const cn_plan *plan, const cn_step *step, const part *of)
+{
+    for (size_t i = 0; i < plan->model->nnode; i++) {
+        const cn_node *node = &plan->nodes[i];
+        const cn_flow *flow = &plan->flows[i];
+        size_t first, count;
+        if (node->idle)
+            continue;
+        share_of(of, step, cn_shape_size(node->output), &first, &count);
+        if (!node->layer->columned && of->count > 0)
+            node->layer->forward(node, flow, step, of->first, of->count);
+        else if (node->layer->columned && count > 0)
+            node->layer->columned->forward(node, flow, step, of->batch_rows, first, count);
+        cn_threads_barrier(of->threads);
+    }
+}
+
+static void backward_together(const cn_plan *plan, const cn_step *step, const part *of, size_t from,
+                              size_t to)
+{
+    for (size_t i = to; i-- > from;) {
+        const cn_node *node = &plan->nodes[i];
+        const cn_flow *flow = &plan->flows[i];
+        const cn_columned *columned = node->layer->columned;
+        size_t first, count;
+        if (!flow->dy || node->idle)
+            continue;
+        if (of->count > 0 && columned)
+            columned->slopes(node, flow, step, of->first, of->count);
+        else if (of->count > 0)
+            node->layer->backward(node, flow, step, of->first, of->count);
+        cn_threads_barrier(of->threads);
+        if (!columned || !flow->dx)
+            continue;
+        share_of(of, step, cn_shape_size(node->input), &first, &count);
+        if (count > 0)
+            columned->back(node, flow, step, of->batch_rows, first, count);
+        cn_threads_barrier(of->threads);
+    }
+}
+
+void cn_plan_carry_together(const cn_plan *plan, const cn_step *step, cn_threads *threads,
+                            const cinch_data *data, const size_t *order, size_t batch_rows)
+{
+    size_t nencoder = plan->model->nencoder;
+    part of = {.threads = threads, .batch_rows = batch_rows};
+    cn_threads_share(batch_rows, 1, cn_threads_count(threads), step->thread, &of.first, &of.count);
+    cn_plan_gather(plan, step, data, order + of.first, 0, of.count, of.first);
+    cn_threads_barrier(threads);
+    forward_together(plan, step, &of);
+    rows_loss(plan, step, batch_rows, of.first, of.count);
+    backward_together(plan, step, &of, nencoder, plan->model->nnode);
+    row_penalties(plan, step, batch_rows, of.first, of.count);
+    backward_together(plan, step, &of, 0, nencoder);
+}
+
+/* ---- Gradients ----------------------------------------------------------------------------------------- */
+
 void cn_plan_gradient(const cn_plan *plan, const cn_step *step, size_t batch_rows, const cn_tile *tile,
                       void *gradient)
 {

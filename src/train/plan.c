@@ -179,16 +179,14 @@ static size_t chunk_of(const cn_plan *plan)
 {
     enum { MOST_ROWS = 192, MOST_REALS = 1 << 17, NEAR_WEIGHTS = 1 << 18 };
     const cinch_model *model = plan->model;
-    size_t reals = plan->stride, weights = 0;
+    size_t reals = plan->stride;
     for (const cn_node *node = plan->nodes; node < plan->nodes + model->nnode; node++)
         if (!node->idle)
             reals += 2 * output_stride(node) + (node->layer->kept ? cn_stride(node->layer->kept(node)) : 0);
-    for (size_t p = 0; p < model->nparameter; p++)
-        weights += model->parameters[p].count;
     size_t rows = MOST_REALS / reals;
     rows = rows < 1 ? 1 : rows < MOST_ROWS ? rows : MOST_ROWS;
     if (!by_rows(model))
-        return weights > NEAR_WEIGHTS ? MOST_ROWS : rows;
+        return plan->nweight > NEAR_WEIGHTS ? MOST_ROWS : rows;
     /* Blocks are whole chunks, or chunks whole blocks. */
     while (rows < CN_SUM_ROWS && CN_SUM_ROWS % rows)
         rows--;
@@ -266,6 +264,8 @@ cn_plan *cn_plan_new(const cinch_model *model, cn_weights *weights, const cn_obj
         goto fail;
     memcpy(plan->nodes, model->nodes, model->nnode * sizeof *plan->nodes);
     fuse(plan);
+    for (size_t p = 0; p < model->nparameter; p++)
+        plan->nweight += model->parameters[p].count;
     plan->chunk = chunk_of(plan);
     plan->batch = batch ? batch : nthread * plan->chunk;
     if (backward && cn_bundles_fit(model, plan->nodes, objective, plan->batch)) {

@@ -3,6 +3,7 @@
 #ifndef CN_TRAIN_PLAN_H
 #define CN_TRAIN_PLAN_H
 
+#include "base/threads.h"
 #include "data/data.h"
 #include "train/blocks.h"
 #include "train/bundles.h"
@@ -27,6 +28,7 @@ typedef struct cn_plan {
     cn_penalty_work *works; /* [penalties of the objective] */
     double *means;          /* [3][code]: the units' batch means, what they are penalized, the slope of that;
                              * NULL where no penalty is of the means */
+    size_t nweight;         /* values of all parameters */
     size_t chunk;           /* rows carried through before the next ones, so that they stay in the cache */
     size_t nscratch;        /* reals of scratch that a thread needs */
     void *scratch;          /* [threads][nscratch] */
@@ -80,6 +82,12 @@ void cn_plan_share(const cn_plan *plan, size_t batch_rows, size_t nthread, size_
  * Not for plans with means. */
 void cn_plan_carry(const cn_plan *plan, const cn_step *step, const cinch_data *data, const size_t *order,
                    size_t batch_rows, size_t first, size_t count);
+
+/* Whether a batch of so many rows had better go with the layers' units shared out: then all threads carry it together,
+ * meeting after each layer. The bits are cn_plan_carry's. */
+bool cn_plan_goes_together(const cn_plan *plan, size_t batch_rows, size_t nthread);
+void cn_plan_carry_together(const cn_plan *plan, const cn_step *step, cn_threads *threads,
+                            const cinch_data *data, const size_t *order, size_t batch_rows);
 
 /* After all rows' passes: one tile's gradient, the sum over its parameter's uses, to
  * gradient[tile->count]. */

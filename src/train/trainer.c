@@ -99,12 +99,14 @@ static size_t tile_work(const cinch_trainer *trainer, size_t tile)
 }
 
 /* Cuts the list of tiles into parts of about equal work, one for each thread. */
-static void share_tiles(cinch_trainer *trainer)
+static void share_work(cinch_trainer *trainer)
 {
     const cn_weights *weights = trainer->weights;
     size_t nthread = cn_threads_count(trainer->threads), total = 0, done = 0, tile = 0;
-    for (size_t t = 0; t < weights->ntile; t++)
+    for (size_t t = 0; t < weights->ntile; t++) {
+        trainer->tiles[t] = t;
         total += tile_work(trainer, t);
+    }
     for (size_t thread = 0; thread < nthread; thread++) {
         trainer->first_tile[thread] = tile;
         double end = (double)total * (double)(thread + 1) / (double)nthread;
@@ -112,6 +114,28 @@ static void share_tiles(cinch_trainer *trainer)
             done += tile_work(trainer, tile++);
     }
     trainer->first_tile[nthread] = weights->ntile;
+}
+
+/* Where threads share out a layer's units, each has the tiles of its own: so it alone writes the weights that it
+ * reads on the way forward. */
+static void share_units(cinch_trainer *trainer)
+{
+    const cn_weights *weights = trainer->weights;
+    size_t nthread = cn_threads_count(trainer->threads), done = 0;
+    for (size_t thread = 0; thread < nthread; thread++) {
+        trainer->first_tile[thread] = done;
+        for (size_t t = 0; t < weights->ntile; t++) {
+            const cn_tile *tile = &weights->tiles[t];
+            const cn_packed *packed = &weights->packed[tile->parameter];
+            bool matrix = packed->packing == CN_PACK_MATRIX;
+            size_t unit = matrix ? tile->panel * CN_PANEL : tile->first, first, count;
+            cn_threads_share(matrix ? packed->matrix.out : packed->nreal, CN_PANEL, nthread, thread, &first,
+                             &count);
+            if (unit >= first && unit < first + count)
+                trainer->tiles[done++] = t;
+        }
+    }
+    trainer->first_tile[nthread] = done;
 }
 
 static cinch_status make_engine(cinch_trainer *trainer, cinch_error *error)
@@ -138,9 +162,14 @@ static cinch_status make_engine(cinch_trainer *trainer, cinch_error *error)
     trainer->tile_penalties = cn_new(trainer->weights->ntile, sizeof *trainer->tile_penalties, error);
     trainer->gradients =
         cn_new(cn_threads_count(trainer->threads) * CN_TILE_REALS, trainer->kernels->real_size, error);
-    if (!trainer->order || !trainer->first_tile || !trainer->tile_penalties || !trainer->gradients)
+    trainer->tiles = cn_new(trainer->weights->ntile, sizeof *trainer->tiles, error);
+    if (!trainer->order || !trainer->first_tile || !trainer->tiles || !trainer->tile_penalties ||
+        !trainer->gradients)
         return CINCH_MEMORY;
-    share_tiles(trainer);
+    if (cn_plan_goes_together(trainer->plan, trainer->batch, cn_threads_count(trainer->threads)))
+        share_units(trainer);
+    else
+        share_work(trainer);
     if (trainer->keep_best &&
         !(trainer->best = cn_new(trainer->model->nparameter, sizeof *trainer->best, error)))
         return CINCH_MEMORY;
@@ -181,6 +210,7 @@ void cinch_trainer_free(cinch_trainer *trainer)
     cn_free(trainer->best);
     cn_free(trainer->order);
     cn_free(trainer->first_tile);
+    cn_free(trainer->tiles);
     cn_free(trainer->tile_penalties);
     cn_free(trainer->gradients);
     cn_free(trainer->history);
@@ -207,6 +237,10 @@ static void pass_rows(const cinch_trainer *trainer, const cn_step *step, const s
 {
     const cn_plan *plan = trainer->plan;
     size_t first, count, nthread = cn_threads_count(trainer->threads);
+    if (cn_plan_goes_together(plan, batch, nthread)) {
+        cn_plan_carry_together(plan, step, trainer->threads, trainer->data, order, batch);
+        return;
+    }
     cn_plan_share(plan, batch, nthread, thread, &first, &count);
     if (!plan->means) {
         cn_plan_carry(plan, step, trainer->data, order, batch, first, count);
@@ -244,7 +278,8 @@ static void update_tiles(cinch_trainer *trainer, const cn_step *step, size_t bat
     void *gradient = (char *)trainer->gradients + thread * CN_TILE_REALS * weights->kernels->real_size;
     double constants[CN_MAX_CONSTANTS];
     optimizer->constants(&trainer->optimizer, (double)update, constants);
-    for (size_t t = trainer->first_tile[thread]; t < trainer->first_tile[thread + 1]; t++) {
+    for (size_t i = trainer->first_tile[thread]; i < trainer->first_tile[thread + 1]; i++) {
+        size_t t = trainer->tiles[i];
         const cn_tile *tile = &weights->tiles[t];
         cn_packed *packed = &weights->packed[tile->parameter];
         void *slots[CN_MAX_SLOTS] = {NULL};

@@ -22,7 +22,8 @@ struct cinch_trainer {
     cn_plan *plan;
     cn_evaluator *validator; /* NULL without validation */
     size_t *order;           /* [rows]: this epoch's order */
-    size_t *first_tile;      /* [threads + 1]: the tiles of each thread */
+    size_t *tiles;           /* [tiles]: thread after thread, each one's tiles */
+    size_t *first_tile;      /* [threads + 1]: where each one's begin there */
     double *tile_penalties;  /* [tiles]: of this step */
     void *gradients;         /* [threads][CN_TILE_REALS]: of the tile that a thread has in hand */
 
