@@ -487,6 +487,19 @@ void cn_data_fetch(const cinch_data *data, const size_t *order, size_t nrow)
         fetch_row(data, order[i]);
 }
 
+/* The loop for this type; NULL: value by value. */
+static cn_values_gather *gatherer(const cinch_data *data, double offset, double scale, bool by_column,
+                                  size_t real_size, size_t nrow)
+{
+    enum { WORTH_A_TRIAL = 1 << 12 };
+    if (real_size != sizeof(float))
+        return NULL;
+    cn_values_gather *fast = NULL;
+    if (data->array.type == CINCH_U8 && !by_column && nrow * data->features >= WORTH_A_TRIAL)
+        fast = cn_values_bytes_gatherer(offset, scale);
+    return fast ? fast : cn_values_gatherer(data->array.type);
+}
+
 void cn_data_gather(const cinch_data *data, const cn_scaler *scaler, const size_t *order, size_t first,
                     size_t nrow, size_t stride, size_t real_size, void *x)
 {
@@ -494,7 +507,7 @@ void cn_data_gather(const cinch_data *data, const cn_scaler *scaler, const size_
     const double *offset = scaler != NULL ? scaler->offset : &zero,
                  *scale = scaler != NULL ? scaler->scale : &one;
     const size_t step = scaler != NULL && !scaler->uniform;
-    cn_values_gather *gather = real_size == sizeof(float) ? cn_values_gatherer(data->array.type) : NULL;
+    cn_values_gather *gather = gatherer(data, *offset, *scale, step, real_size, nrow);
 
     for (size_t i = 0; i < nrow; i++) {
         size_t row = order != NULL ? order[i] : first + i;

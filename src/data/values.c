@@ -112,6 +112,39 @@ SCALER(f32, float, float)
 SCALER(f64, double, float)
 SCALER(double, double, double)
 
+/* scale = high + low, high of 16 bits: a byte times it is exact in a float, and what is added to that is too small for
+ * its own rounding to matter; but for a value next to the middle of two floats, which is why all are tried. */
+static float high_part(double scale)
+{
+    int exponent;
+    double mantissa = frexp(scale, &exponent);
+    return (float)ldexp(floor(ldexp(mantissa, 16)), exponent - 16);
+}
+
+CN_CLONES static void scale_bytes(const void *stored, size_t count, const double *offset, const double *scale,
+                                  size_t step, float *restrict x)
+{
+    const uint8_t *from = stored;
+    const float high = high_part(*scale), low = (float)(*scale - (double)high);
+    (void)offset;
+    (void)step;
+    for (size_t i = 0; i < count; i++)
+        x[i] = (float)from[i] * high + (float)from[i] * low;
+}
+
+cn_values_gather *cn_values_bytes_gatherer(double offset, double scale)
+{
+    uint8_t bytes[256];
+    float fast[256], exact[256];
+    if (offset != 0)
+        return NULL;
+    for (size_t i = 0; i < 256; i++)
+        bytes[i] = (uint8_t)i;
+    scale_bytes(bytes, 256, &offset, &scale, 0, fast);
+    scale_u8(bytes, 256, &offset, &scale, 0, exact);
+    return memcmp(fast, exact, sizeof fast) == 0 ? scale_bytes : NULL;
+}
+
 void cn_values_scale(const double *values, size_t count, const double *offset, const double *scale,
                      size_t step, size_t real_size, void *x)
 {

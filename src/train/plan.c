@@ -177,7 +177,7 @@ static void free_batch(cn_plan *plan)
  * where the weights do not stay there either, since each go reads all of them. */
 static size_t chunk_of(const cn_plan *plan)
 {
-    enum { MOST_ROWS = 192, MOST_REALS = 1 << 17, NEAR_WEIGHTS = 1 << 18 };
+    enum { MOST_ROWS = 192, MOST_REALS = 1 << 18, NEAR_WEIGHTS = 1 << 18 };
     const cinch_model *model = plan->model;
     size_t reals = plan->stride;
     for (const cn_node *node = plan->nodes; node < plan->nodes + model->nnode; node++)
