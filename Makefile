@@ -38,7 +38,7 @@ endif
 WARNINGS := -Wall -Wextra -Wconversion -Wshadow $(if $(filter 1,$(WERROR)),-Werror)
 
 # High targets first look for packages, then call make again; the others need the packages now.
-HIGH := help demo check recipes judges sanitize guard bench sweep fuzz layers format clean uninstall
+HIGH := help demo check recipes judges sanitize guard bench peers sweep fuzz layers format clean uninstall
 PACKAGES := zlib jansson libmd libpng
 # Late parts: src/FOLDER/late/NAME.c and the packages that it alone links, in an object of its own.
 LATE_PACKAGES_cairo := cairo
@@ -86,18 +86,20 @@ TESTS := $(if $(T),$(filter $(BUILD)/tests/test_$(T),$(ALL_TESTS)),$(ALL_TESTS))
 EXAMPLES := $(patsubst %.c,$(BUILD)/%,$(wildcard examples/*.c))
 BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard bench/bench_*.c))
 DRAW_SWEEP := $(BUILD)/bench/draw_sweep
+BENCH_HELPERS := $(call objects,$(wildcard bench/works/*.c))
 FUZZERS := $(patsubst %.c,$(BUILD)/%,$(wildcard fuzz/fuzz_*.c))
-PROGRAM_OBJECTS := $(addsuffix .o,$(ALL_TESTS) $(EXAMPLES) $(BENCHES) $(DRAW_SWEEP) $(FUZZERS)) $(TEST_HELPERS)
+PROGRAM_OBJECTS := $(addsuffix .o,$(ALL_TESTS) $(EXAMPLES) $(BENCHES) $(DRAW_SWEEP) $(FUZZERS)) $(TEST_HELPERS) \
+    $(BENCH_HELPERS)
 
-.PHONY: all tests programs help demo check recipes judges sanitize guard bench sweep fuzz layers format clean FORCE \
-    check-run bench-run sweep-run fuzz-run
+.PHONY: all tests programs help demo check recipes judges sanitize guard bench peers sweep fuzz layers format clean \
+    FORCE check-run bench-programs sweep-run fuzz-run
 
 all: $(BUILD)/cinch $(LIBRARY) $(LATE_OBJECTS)
 ifeq ($(BUILD),build/release)
 all: build/cinch build/libcinch.a $(LATE:%=build/late/cinch-%.so)
 endif
 tests: all $(TESTS) $(BUILD)/tests/late
-programs: tests $(EXAMPLES) $(BUILD)/examples/late
+programs: tests $(EXAMPLES) $(BUILD)/examples/late $(BENCHES)
 
 # The tools and the user see the release where one looks first.
 build/cinch build/libcinch.a $(LATE:%=build/late/cinch-%.so): build/%: build/release/%
@@ -131,9 +133,11 @@ $(ALL_TESTS): %: %.o $(TEST_HELPERS) $(LIBRARY) | $(BUILD)/tests/late $(LATE_OBJ
 	$(call say,LD $@)
 	$(Q)$(LINK) $< $(TEST_HELPERS) $(LIBRARY) $(LIBS) -lcmocka -ldl -o $@
 
+$(BUILD)/bench/bench_works: $(BENCH_HELPERS)
+
 $(EXAMPLES) $(BENCHES) $(DRAW_SWEEP): %: %.o $(LIBRARY)
 	$(call say,LD $@)
-	$(Q)$(LINK) $< $(LIBRARY) $(LIBS) -o $@
+	$(Q)$(LINK) $(filter %.o,$^) $(LIBRARY) $(LIBS) -o $@
 
 $(FUZZERS): %: %.o $(LIBRARY)
 	$(call say,LD $@)
@@ -219,12 +223,18 @@ guard:
 	@scripts/deps sanitize || :
 	+@MAKE='$(MAKE)' scripts/guard
 
+# make bench JSON=1: the works alone, as one object. BENCH='...': options and works, as bench_works --help says.
 bench:
 	@scripts/deps build
-	$(AGAIN) bench-run
+	$(AGAIN) bench-programs $(if $(JSON),>&2)
+	$(if $(JSON),,@$(BUILD)/bench/bench_kernels)
+	@CINCH=$(BUILD)/cinch $(BUILD)/bench/bench_works $(if $(JSON),--json) $(BENCH)
 
-bench-run: all $(BENCHES)
-	@for bench in $(BENCHES); do echo "$$bench"; CINCH=build/cinch $$bench || exit 1; done
+bench-programs: all $(BENCHES)
+
+peers:
+	@scripts/deps judges
+	@scripts/peers
 
 sweep:
 	@scripts/deps build
@@ -248,7 +258,8 @@ layers:
 	@scripts/layers
 
 format:
-	clang-format -i $(wildcard include/*.h src/*/*.[ch] src/*/late/*.[ch] cli/*.[ch] tests/*.[ch] examples/*.c bench/*.c fuzz/*.c)
+	clang-format -i $(wildcard include/*.h src/*/*.[ch] src/*/late/*.[ch] cli/*.[ch] tests/*.[ch] examples/*.c bench/*.c \
+	    bench/*/*.[ch] fuzz/*.c)
 
 clean:
 	rm -rf build
@@ -261,7 +272,8 @@ help:
 	@echo 'make judges     against numpy, PyTorch and Keras from PyPI'
 	@echo 'make sanitize   the tests under ASan, UBSan, TSan, Valgrind; cppcheck; clang'
 	@echo 'make guard      the instructions of three works beside those of bench/guard.tsv'
-	@echo 'make bench      how fast it is'
+	@echo 'make bench      how fast it is; JSON=1: as one object; BENCH="...": options'
+	@echo 'make peers      the environments of what `make bench` lays beside it, from PyPI'
 	@echo 'make sweep      beside PyTorch over 116 nets, drawn: build/sweep.svg'
 	@echo 'make fuzz       FUZZ_SECONDS=30 of libFuzzer on each parser'
 	@echo 'make layers     the graph of the folders'

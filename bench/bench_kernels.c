@@ -1,5 +1,7 @@
 /* What the kernels reach: GFLOP/s of product and outer for the shapes of mnist-dense and mnist-deep, and
- * nanoseconds per element of each activation and its slope, one column a table. The best of several runs. */
+ * nanoseconds per element of each activation and its slope, one column a table; beside them BLIS's sgemm, where
+ * its library is installed. All on one thread, the best of several runs. */
+#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -90,6 +92,40 @@ static void run_slope(work *job)
                                     job->gradient);
 }
 
+/* ---- BLIS ---------------------------------------------------------------------------------------------- */
+
+/* c (m, n) = a (m, k) * b (k, n), row-major; `a` may be given transposed. */
+typedef void sgemm_function(int layout, int transpose_a, int transpose_b, int m, int n, int k, float alpha,
+                            const float *a, int a_stride, const float *b, int b_stride, float beta, float *c,
+                            int c_stride);
+enum { ROW_MAJOR = 101, AS_IT_IS = 111, TRANSPOSED = 112 }; /* CBLAS's numbers */
+
+static sgemm_function *sgemm; /* NULL where BLIS is not installed */
+
+static void find_blis(void)
+{
+    setenv("BLIS_NUM_THREADS", "1", 1);
+    void *library = dlopen("libblis.so.4", RTLD_NOW | RTLD_LOCAL);
+    if (library)
+        *(void **)&sgemm = dlsym(library, "cblas_sgemm");
+}
+
+static void run_blis_product(work *job)
+{
+    const cn_product *p = &job->product;
+    sgemm(ROW_MAJOR, AS_IT_IS, AS_IT_IS, (int)p->rows, (int)p->out, (int)p->in, 1, p->x, (int)p->x_stride,
+          p->panels, (int)p->out, 0, p->y, (int)p->y_stride);
+}
+
+static void run_blis_outer(work *job)
+{
+    const cn_product *p = &job->product;
+    sgemm(ROW_MAJOR, TRANSPOSED, AS_IT_IS, (int)p->in, (int)p->out, (int)p->rows, 1, p->x, (int)p->x_stride,
+          p->y, (int)p->y_stride, 0, job->gradient, (int)p->out);
+}
+
+/* ---- Tables -------------------------------------------------------------------------------------------- */
+
 /* The best seconds of one run. */
 static double best(void (*run)(work *job), work *job)
 {
@@ -137,31 +173,39 @@ static void release(work *job)
     free(job->product.y);
 }
 
-static void heading(const char *title)
+static void heading(const char *title, bool blis)
 {
     printf("%-32s", title);
     for (size_t i = 0; i < NTABLE; i++)
         printf(" %9s", names[i]);
-    printf("\n");
+    printf("%s\n", blis && sgemm ? "      BLIS" : "");
 }
 
-/* One line: `rate`: amount per second in 1e9, else nanoseconds per amount. */
+/* One cell: `rate`: amount per second in 1e9, else nanoseconds per amount. */
+static void cell(const cn_kernels *kernels, struct shape shape, cn_activation activation,
+                 void (*run)(work *job), double amount, bool rate)
+{
+    work job = prepare(kernels, shape);
+    job.activation = job.product.activation = activation;
+    double time = best(run, &job);
+    printf(" %9.2f", rate ? 1e-9 * amount / time : 1e9 * time / amount);
+    release(&job);
+}
+
+/* One line; run_blis is NULL where BLIS has nothing like it. */
 static void line(const char *title, struct shape shape, cn_activation activation, void (*run)(work *job),
-                 double amount, bool rate)
+                 void (*run_blis)(work *job), double amount, bool rate)
 {
     printf("%-32s", title);
     for (size_t i = 0; i < NTABLE; i++) {
         const cn_kernels *kernels = cn_kernels_find(names[i]);
-        if (!kernels) {
+        if (kernels)
+            cell(kernels, shape, activation, run, amount, rate);
+        else
             printf(" %9s", "-");
-            continue;
-        }
-        work job = prepare(kernels, shape);
-        job.activation = job.product.activation = activation;
-        double time = best(run, &job);
-        printf(" %9.2f", rate ? 1e-9 * amount / time : 1e9 * time / amount);
-        release(&job);
     }
+    if (run_blis && sgemm)
+        cell(&cn_kernels_plain, shape, activation, run_blis, amount, rate);
     printf("\n");
     fflush(stdout);
 }
@@ -169,26 +213,27 @@ static void line(const char *title, struct shape shape, cn_activation activation
 int main(void)
 {
     char title[64];
-    heading("GFLOP/s (rows, in x out)");
+    find_blis();
+    heading("GFLOP/s (rows, in x out)", true);
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
         struct shape s = shapes[i];
         double amount = 2.0 * (double)s.rows * (double)s.in * (double)s.out;
         snprintf(title, sizeof title, "product %zu, %zux%zu", s.rows, s.in, s.out);
-        line(title, s, CN_LINEAR, run_product, amount, true);
+        line(title, s, CN_LINEAR, run_product, run_blis_product, amount, true);
         snprintf(title, sizeof title, "  sigmoid fused");
-        line(title, s, CN_SIGMOID, run_product, amount, true);
+        line(title, s, CN_SIGMOID, run_product, NULL, amount, true);
         snprintf(title, sizeof title, "  outer");
-        line(title, s, CN_LINEAR, run_outer, amount, true);
+        line(title, s, CN_LINEAR, run_outer, run_blis_outer, amount, true);
     }
-    heading("ns per element");
-    line("transpose 784x32", shapes[0], CN_LINEAR, run_transpose, 784 * 32, false);
+    heading("ns per element", false);
+    line("transpose 784x32", shapes[0], CN_LINEAR, run_transpose, NULL, 784 * 32, false);
     for (cn_activation activation = 0; activation < CN_NACTIVATION; activation++) {
         struct shape s = {100, 250, 1};
         double amount = (double)s.rows * (double)s.in;
         snprintf(title, sizeof title, "%s", cn_activation_names[activation]);
-        line(title, s, activation, run_value, amount, false);
+        line(title, s, activation, run_value, NULL, amount, false);
         snprintf(title, sizeof title, "%s slope", cn_activation_names[activation]);
-        line(title, s, activation, run_slope, amount, false);
+        line(title, s, activation, run_slope, NULL, amount, false);
     }
     return 0;
 }
