@@ -188,7 +188,7 @@ void cn_number_print(double value, char chars[CN_NUMBER_ROOM])
     double back = 0;
     for (int precision = fabs(value) < DBL_MIN ? 1 : 15; precision <= 17; precision++) {
         print_digits(value, precision, chars);
-        if (cn_text_number(chars, &back) && back == value)
+        if (precision == 17 || (cn_text_number(chars, &back) && back == value))
             return;
     }
 }
