@@ -96,18 +96,26 @@ static const struct sums_tiles {
     void (*run)(const going *go, const real *x, size_t x_step, real *y, size_t y_step, size_t ntile);
 } sums_tiles[] = {SUMS_TILES(SUMS_TILE_ROW)};
 
-static void sums_run(const struct sums_tiles *tile, const going *go, const cn_run *run, const real *x,
-                     real *y)
+/* What is left behind the last whole tile goes by one that overlaps it: that costs what a smaller one would, whose few
+ * sums have to wait for themselves. Not where sums go on top of what is there. */
+static void sums_run(const struct sums_tiles *tile, const going *go, const cn_run *run, const real *x, real *y)
 {
+    const size_t x_step = run->x_step * CN_BUNDLE, y_step = run->y_step * CN_BUNDLE;
     x += run->x * CN_BUNDLE;
     y += run->y * CN_BUNDLE;
     for (size_t left = run->count; left > 0; tile++) {
         const size_t ntile = left / tile->places, places = ntile * tile->places;
-        if (ntile > 0)
-            tile->run(go, x, run->x_step * CN_BUNDLE, y, run->y_step * CN_BUNDLE, ntile);
-        x += places * run->x_step * CN_BUNDLE;
-        y += places * run->y_step * CN_BUNDLE;
+        if (ntile == 0)
+            continue;
+        tile->run(go, x, x_step, y, y_step, ntile);
+        x += places * x_step;
+        y += places * y_step;
         left -= places;
+        if (left > 0 && go->bias) {
+            const size_t back = tile->places - left;
+            tile->run(go, x - back * x_step, x_step, y - back * y_step, y_step, 1);
+            return;
+        }
     }
 }
 

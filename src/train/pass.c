@@ -243,21 +243,28 @@ void cn_plan_pass(const cn_plan *plan, const cn_step *step, size_t batch_rows, s
     }
 }
 
-void cn_plan_share(const cn_plan *plan, size_t batch_rows, size_t nthread, size_t thread, size_t *first,
-                   size_t *count)
+void cn_plan_part(const cn_plan *plan, size_t batch_rows, size_t nthread, size_t thread, size_t *first,
+                  size_t *count)
 {
     size_t unit = plan->bundles ? cn_bundles_rows(plan->bundles) : plan->blocks ? CN_SUM_ROWS : 1;
     cn_threads_share(batch_rows, unit, nthread, thread, first, count);
+}
+
+void cn_plan_share(const cn_plan *plan, size_t batch_rows, size_t nthread, size_t thread, size_t *first,
+                   size_t *count)
+{
+    cn_plan_part(plan, batch_rows, nthread, thread, first, count);
+    if (plan->bundles)
+        cn_bundles_begin(plan->bundles, thread);
+    if (plan->blocks)
+        cn_blocks_begin(plan->blocks, thread);
 }
 
 void cn_plan_carry(const cn_plan *plan, const cn_step *step, const cinch_data *data, const size_t *order,
                    size_t batch_rows, size_t first, size_t count)
 {
     size_t rows;
-    if (plan->blocks)
-        cn_blocks_begin(plan->blocks, step->thread);
     if (plan->bundles) {
-        cn_bundles_begin(plan->bundles, step->thread);
         cn_bundles_carry(plan->bundles, step, data, order, batch_rows, first, count);
         return;
     }

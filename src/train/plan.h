@@ -74,7 +74,9 @@ void cn_plan_means(const cn_plan *plan, const void *sums, size_t nsum, size_t st
 void cn_plan_pass(const cn_plan *plan, const cn_step *step, size_t batch_rows, size_t row, size_t first,
                   size_t count);
 
-/* The thread's share of a batch, before anything of it is passed. */
+/* The thread's part of a batch; and that taken in hand, before anything of it is passed. */
+void cn_plan_part(const cn_plan *plan, size_t batch_rows, size_t nthread, size_t thread, size_t *first,
+                  size_t *count);
 void cn_plan_share(const cn_plan *plan, size_t batch_rows, size_t nthread, size_t thread, size_t *first,
                    size_t *count);
 

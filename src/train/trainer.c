@@ -265,7 +265,7 @@ static void fetch_rows(const cinch_trainer *trainer, size_t row, size_t batch, s
     size_t first, count, left = trainer->rows - row, next = left < batch ? left : batch;
     if (!trainer->shuffle || !next)
         return;
-    cn_plan_share(trainer->plan, next, cn_threads_count(trainer->threads), thread, &first, &count);
+    cn_plan_part(trainer->plan, next, cn_threads_count(trainer->threads), thread, &first, &count);
     cn_data_fetch(trainer->data, trainer->order + row + first, count < MOST ? count : MOST);
 }
 
