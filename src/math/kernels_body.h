@@ -218,15 +218,6 @@ static void put(size_t count, bool accumulate, const real *sums, real *target)
         memcpy(target, sums, count * sizeof(real));
 }
 
-/* The rows were written by all threads: they are asked for before their block's turn comes. */
-static void fetch_rows(const real *reals, size_t stride, size_t rows, size_t count)
-{
-    enum { LINE = CN_ALIGNMENT / sizeof(real) };
-    for (size_t r = 0; r < rows; r++, reals += stride)
-        for (size_t i = 0; i < count; i += LINE)
-            __builtin_prefetch(reals + i, 0, 2);
-}
-
 /* Block after block of rows, in each the tile's strips: so a block of a and of b is read from afar once. */
 static void outer(const cn_outer *o)
 {
@@ -236,12 +227,7 @@ static void outer(const cn_outer *o)
     const size_t size = o->nrow * COLUMNS;
     size_t depth = 0;
     for (size_t r = 0; r == 0 || r < o->rows; r += CN_BLOCK_ROWS) {
-        const size_t merges = cn_tree_merges(r / CN_BLOCK_ROWS), next = r + CN_BLOCK_ROWS;
-        if (next < o->rows) {
-            const size_t ahead = smaller(o->rows - next, CN_BLOCK_ROWS);
-            fetch_rows(a + next * o->a_stride, o->a_stride, ahead, o->nrow);
-            fetch_rows(b + next * o->b_stride, o->b_stride, ahead, COLUMNS);
-        }
+        const size_t merges = cn_tree_merges(r / CN_BLOCK_ROWS);
         for (size_t first = 0; first < o->nrow; first += OUTER_ROWS)
             outer_tiles[smaller(o->nrow - first, OUTER_ROWS)](
                 smaller(o->rows - r, CN_BLOCK_ROWS), a + r * o->a_stride + first, o->a_stride,

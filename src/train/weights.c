@@ -120,8 +120,9 @@ static cinch_status cut_tiles(cn_weights *weights, const cinch_model *model, cin
         const cn_packed *packed = &weights->packed[p];
         size_t size = vector_tile(&model->parameters[p]);
         size_t in = packed->matrix.in, panels = cn_round_up(packed->matrix.out, CN_PANEL) / CN_PANEL;
-        for (size_t panel = 0; panel < panels && packed->packing == CN_PACK_MATRIX; panel++)
-            for (size_t row = 0; row < in; row += CN_TILE_ROWS, tile++) {
+        /* All panels of some rows, so that the values which these rows' gradients are of stay near. */
+        for (size_t row = 0; row < in && packed->packing == CN_PACK_MATRIX; row += CN_TILE_ROWS)
+            for (size_t panel = 0; panel < panels; panel++, tile++) {
                 size_t nrow = least(CN_TILE_ROWS, in - row);
                 *tile = (cn_tile){.parameter = p,
                                   .first = (panel * in + row) * CN_PANEL,
