@@ -64,6 +64,7 @@ static void run_outer(work *job)
                                             .b = p->y,
                                             .b_stride = p->y_stride,
                                             .panel = panel,
+                                            .npanel = 1,
                                             .row = row,
                                             .nrow = p->in - row < CN_TILE_ROWS ? p->in - row : CN_TILE_ROWS,
                                             .tile = (char *)job->gradient + (panel * p->in + row) * CN_PANEL *

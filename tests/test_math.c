@@ -525,6 +525,30 @@ static double outer_block(const cn_kernels *kernels, const void *user, size_t fi
     return sum;
 }
 
+/* Two panels at once are one and the other, to the bit. */
+static void check_two_panels(const cn_kernels *k, const cn_outer *of, size_t out)
+{
+    cn_outer outer = *of;
+    const size_t size = of->nrow * CN_PANEL * k->real_size;
+    for (outer.panel = 0; (outer.panel + 1) * CN_PANEL < out; outer.panel++) {
+        guarded both = guarded_new(2 * size), one = guarded_new(size);
+        outer.accumulate = false;
+        outer.npanel = 2;
+        outer.tile = both.start;
+        k->outer(&outer);
+        outer.npanel = 1;
+        outer.tile = one.start;
+        for (size_t p = 0; p < 2; p++) {
+            cn_outer single = outer;
+            single.panel += p;
+            k->outer(&single);
+            assert_memory_equal(one.start, (char *)both.start + p * size, size);
+        }
+        guarded_free(&both);
+        guarded_free(&one);
+    }
+}
+
 static void check_outer(const cn_kernels *k, size_t rows, size_t in, size_t out)
 {
     guarded a = buffer_new(k, rows, in, 1, NAN), b = buffer_new(k, rows, out, 2, 0);
@@ -538,6 +562,7 @@ static void check_outer(const cn_kernels *k, size_t rows, size_t in, size_t out)
                           .b = b.start,
                           .b_stride = cn_stride(out),
                           .panel = panel,
+                          .npanel = 1,
                           .row = row,
                           .nrow = nrow,
                           .tile = tile.start};
@@ -558,6 +583,7 @@ static void check_outer(const cn_kernels *k, size_t rows, size_t in, size_t out)
             }
         }
         guarded_free(&tile);
+        check_two_panels(k, &outer, out);
     }
     guarded_free(&a);
     guarded_free(&b);
@@ -589,6 +615,7 @@ static void test_outer_in_parts_is_the_same(void **state)
                           .a_stride = cn_stride(IN),
                           .b = b.start,
                           .b_stride = cn_stride(OUT),
+                          .npanel = 1,
                           .nrow = IN,
                           .tile = whole.start};
         k->outer(&outer);

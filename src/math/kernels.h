@@ -56,17 +56,18 @@ typedef struct cn_product {
     size_t y_stride;
 } cn_product;
 
-/* One tile of a sum of outer products over a batch: k in [row, row + nrow), j in the 16 columns of `panel`,
- * tile[k - row][j%16] (+)= sum over r < rows of a[r][k] * b[r][j]. b's padding is zero. */
+/* One tile of a sum of outer products over a batch, or several panels' tiles of the same rows, one behind the other:
+ * k in [row, row + nrow), j in the 16 columns of each of npanel panels from `panel` on,
+ * tile[j/16 - panel][k - row][j%16] (+)= sum over r < rows of a[r][k] * b[r][j]. b's padding is zero. */
 typedef struct cn_outer {
     size_t rows;
     const void *a;
     size_t a_stride;
     const void *b;
     size_t b_stride;
-    size_t panel, row, nrow;
-    bool accumulate; /* add to what the tile holds: a parameter's second use */
-    void *tile;      /* [nrow][16] */
+    size_t panel, npanel, row, nrow; /* npanel 1 or 2 */
+    bool accumulate;                 /* add to what the tile holds: a parameter's second use */
+    void *tile;                      /* [npanel][nrow][16] */
 } cn_outer;
 
 typedef struct cn_kernels {

@@ -11,7 +11,7 @@ typedef __m256 vector;
 #define LANES_FUSED(a, b, c)    _mm256_fmadd_ps(a, b, c)
 #define LANES_WHERE(mask, a, b) _mm256_blendv_ps(b, a, (__m256)(mask))
 enum { TILE_ROWS = 6, OUTER_ROWS = 6 };
-#define OUTER_TILES(X) X(1) X(2) X(3) X(4) X(5) X(6)
+#define OUTER_TILES(X) X(1, 1) X(2, 1) X(3, 1) X(4, 1) X(5, 1) X(6, 1)
 
 /* Of a vector of its reals: for kernels_pools.h. */
 #define EVEN_PLACES  0, 2, 4, 6, 8, 10, 12, 14

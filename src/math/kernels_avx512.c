@@ -20,9 +20,11 @@ typedef __m512 vector;
 #define LANES_WHERE(mask, a, b)       _mm512_mask_blend_ps(mask, b, a)
 enum { OUTER_ROWS = 24 };
 #define OUTER_TILES(X)                                                                                       \
-    X(1)                                                                                                     \
-    X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15) X(16) X(17) X(18) X(19)      \
-        X(20) X(21) X(22) X(23) X(24)
+    X(1, 1)                                                                                                  \
+    X(2, 1) X(3, 1) X(4, 1) X(5, 1) X(6, 1) X(7, 1) X(8, 1) X(9, 1) X(10, 1) X(11, 1) X(12, 1) X(13, 1)      \
+        X(14, 1) X(15, 1) X(16, 1) X(17, 1) X(18, 1) X(19, 1) X(20, 1) X(21, 1) X(22, 1) X(23, 1) X(24, 1)   \
+            X(1, 2) X(2, 2) X(3, 2) X(4, 2) X(5, 2) X(6, 2) X(7, 2) X(8, 2) X(9, 2) X(10, 2) X(11, 2)        \
+                X(12, 2)
 enum { TILE_ROWS = 12 };
 /* Of a vector of its reals: for kernels_pools.h. */
 #define EVEN_PLACES  0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
@@ -35,9 +37,10 @@ enum { TILE_ROWS = 12 };
 #define PRODUCT_TILES(X)                                                                                     \
     X(1, 1)                                                                                                  \
     X(2, 1)                                                                                                  \
-    X(3, 1) X(4, 1) X(5, 1) X(6, 1) X(7, 1) X(8, 1) X(9, 1) X(10, 1) X(11, 1) X(12, 1) X(1, 2) X(2, 2)       \
-        X(3, 2) X(4, 2) X(5, 2) X(6, 2) X(7, 2) X(8, 2) X(9, 2) X(10, 2) X(11, 2) X(12, 2) X(1, 4) X(2, 4)   \
-            X(3, 4) X(4, 4) X(5, 4) X(6, 4) X(1, 8) X(2, 8) X(3, 8)
+    X(3, 1)                                                                                                  \
+    X(4, 1) X(5, 1) X(6, 1) X(7, 1) X(8, 1) X(9, 1) X(10, 1) X(11, 1) X(12, 1) X(1, 2) X(2, 2) X(3, 2)       \
+        X(4, 2) X(5, 2) X(6, 2) X(7, 2) X(8, 2) X(9, 2) X(10, 2) X(11, 2) X(12, 2) X(1, 4) X(2, 4) X(3, 4)   \
+            X(4, 4) X(5, 4) X(6, 4) X(1, 8) X(2, 8) X(3, 8)
 
 #include "math/kernels_vector.h"
 #include "math/kernels_body.h"

@@ -182,18 +182,20 @@ static void product(const cn_product *p)
 /* ---- Sums over a batch --------------------------------------------------------------------------------- */
 
 typedef void outer_tile_of(size_t rows, const real *a, size_t a_stride, const real *b, size_t b_stride,
-                           real *out, size_t merges, size_t apart);
+                           real *out, size_t panel_size, size_t merges, size_t apart);
 
-#define OUTER_TILE(count)                                                                                    \
-    static void outer_tile_##count(size_t rows, const real *a, size_t a_stride, const real *b,               \
-                                   size_t b_stride, real *out, size_t merges, size_t apart)                  \
+#define OUTER_TILE(count, panels)                                                                            \
+    static void outer_tile_##count##x##panels(size_t rows, const real *a, size_t a_stride, const real *b,    \
+                                              size_t b_stride, real *out, size_t panel_size, size_t merges,  \
+                                              size_t apart)                                                  \
     {                                                                                                        \
-        outer_tile(count, rows, a, a_stride, b, b_stride, out, merges, apart);                               \
+        outer_tile(count, panels, rows, a, a_stride, b, b_stride, out, panel_size, merges, apart);           \
     }
 OUTER_TILES(OUTER_TILE)
 
-#define OUTER_TILE_NAME(count) outer_tile_##count,
-static outer_tile_of *const outer_tiles[] = {NULL, OUTER_TILES(OUTER_TILE_NAME)};
+/* [panels][count]; NULL: there is no such tile. */
+#define OUTER_TILE_NAME(count, panels) [panels][count] = outer_tile_##count##x##panels,
+static outer_tile_of *const outer_tiles[3][OUTER_ROWS + 1] = {OUTER_TILES(OUTER_TILE_NAME)};
 
 static void add(size_t count, real *sums, const real *more)
 {
@@ -218,20 +220,31 @@ static void put(size_t count, bool accumulate, const real *sums, real *target)
         memcpy(target, sums, count * sizeof(real));
 }
 
+/* One block of rows: two panels at once where there are tiles for that, else one after the other. */
+static void outer_block(const cn_outer *o, size_t r, real *out, size_t merges, size_t apart)
+{
+    const size_t rows = smaller(o->rows - r, CN_BLOCK_ROWS), panel_size = o->nrow * COLUMNS;
+    const size_t panels = o->npanel > 1 && outer_tiles[2][1] ? 2 : 1, most = OUTER_ROWS / panels;
+    const real *a = (const real *)o->a + o->row + r * o->a_stride;
+    const real *b = (const real *)o->b + o->panel * COLUMNS + r * o->b_stride;
+    for (size_t p = 0; p < o->npanel; p += panels)
+        for (size_t first = 0, n; first < o->nrow; first += n) {
+            n = smaller(o->nrow - first, most);
+            outer_tiles[panels][n](rows, a + first, o->a_stride, b + p * COLUMNS, o->b_stride,
+                                   out + p * panel_size + first * COLUMNS, panel_size, merges, apart);
+        }
+}
+
 /* Block after block of rows, in each the tile's strips: so a block of a and of b is read from afar once. */
 static void outer(const cn_outer *o)
 {
-    enum { SIZE = CN_TILE_ROWS * COLUMNS };
+    enum { SIZE = 2 * CN_TILE_ROWS * COLUMNS };
     real levels[(CN_TREE_LEVELS + 1) * SIZE] __attribute__((aligned(CN_ALIGNMENT)));
-    const real *a = (const real *)o->a + o->row, *b = (const real *)o->b + o->panel * COLUMNS;
-    const size_t size = o->nrow * COLUMNS;
+    const size_t size = o->npanel * o->nrow * COLUMNS;
     size_t depth = 0;
     for (size_t r = 0; r == 0 || r < o->rows; r += CN_BLOCK_ROWS) {
         const size_t merges = cn_tree_merges(r / CN_BLOCK_ROWS);
-        for (size_t first = 0; first < o->nrow; first += OUTER_ROWS)
-            outer_tiles[smaller(o->nrow - first, OUTER_ROWS)](
-                smaller(o->rows - r, CN_BLOCK_ROWS), a + r * o->a_stride + first, o->a_stride,
-                b + r * o->b_stride, o->b_stride, levels + depth * SIZE + first * COLUMNS, merges, SIZE);
+        outer_block(o, r, levels + depth * SIZE, merges, SIZE);
         depth += 1 - merges;
     }
     merge(levels, SIZE, size, depth, depth - 1);

@@ -98,7 +98,8 @@ static const struct sums_tiles {
 
 /* What is left behind the last whole tile goes by one that overlaps it: that costs what a smaller one would, whose few
  * sums have to wait for themselves. Not where sums go on top of what is there. */
-static void sums_run(const struct sums_tiles *tile, const going *go, const cn_run *run, const real *x, real *y)
+static void sums_run(const struct sums_tiles *tile, const going *go, const cn_run *run, const real *x,
+                     real *y)
 {
     const size_t x_step = run->x_step * CN_BUNDLE, y_step = run->y_step * CN_BUNDLE;
     x += run->x * CN_BUNDLE;

@@ -49,10 +49,13 @@ CN_INLINE void product_tile(size_t rows, size_t panels, size_t in, const real *x
 }
 
 /* sums[k][j] = sum over r of a[r][k] * b[r][j]; k < nrow, j < 16; added to the `merges` sums before it, `apart` reals
- * from one to the next, and put where the first of these was. */
-CN_INLINE void outer_tile(size_t nrow, size_t rows, const real *a, size_t a_stride, const real *b,
-                          size_t b_stride, real *out, size_t merges, size_t apart)
+ * from one to the next, and put where the first of these was. One panel at a time: panels is 1. */
+CN_INLINE void outer_tile(size_t nrow, size_t panels, size_t rows, const real *a, size_t a_stride,
+                          const real *b, size_t b_stride, real *out, size_t panel_size, size_t merges,
+                          size_t apart)
 {
+    (void)panels;
+    (void)panel_size;
     real sums[TILE_ROWS][COLUMNS] = {{0}};
     for (size_t r = 0; r < rows; r++)
         for (size_t k = 0; k < nrow; k++) {
@@ -72,7 +75,7 @@ CN_INLINE void outer_tile(size_t nrow, size_t rows, const real *a, size_t a_stri
 }
 
 enum { OUTER_ROWS = TILE_ROWS };
-#define OUTER_TILES(X) X(1) X(2) X(3) X(4)
+#define OUTER_TILES(X) X(1, 1) X(2, 1) X(3, 1) X(4, 1)
 
 /* Rows and panels of a product's tile. */
 #define PRODUCT_TILES(X) X(1, 1) X(2, 1) X(3, 1) X(4, 1)

@@ -66,23 +66,25 @@ CN_INLINE void product_tile(size_t rows, size_t panels, size_t in, const float *
     }
 }
 
-/* sums[k][j] = sum over r of a[r][k] * b[r][j]; k < nrow, j < 16; added to the `merges` sums before it, `apart` reals
- * from one to the next, and put where the first of these was. */
-CN_INLINE void outer_tile(size_t nrow, size_t rows, const float *a, size_t a_stride, const float *b,
-                          size_t b_stride, float *out, size_t merges, size_t apart)
+/* For `panels` panels side by side in b: sums[k][j] = sum over r of a[r][k] * b[r][16 p + j], k < nrow, j < 16; added to
+ * the `merges` sums before it, `apart` reals from one to the next, and put where the first of these was. A panel's
+ * sums are panel_size reals from another's. */
+CN_INLINE void outer_tile(size_t nrow, size_t panels, size_t rows, const float *a, size_t a_stride,
+                          const float *b, size_t b_stride, float *out, size_t panel_size, size_t merges,
+                          size_t apart)
 {
-    vector sums[OUTER_ROWS][VECTORS];
+    vector sums[OUTER_ROWS][2 * VECTORS];
     UNROLLED
     for (size_t k = 0; k < nrow; k++) {
         UNROLLED
-        for (size_t v = 0; v < VECTORS; v++)
+        for (size_t v = 0; v < panels * VECTORS; v++)
             sums[k][v] = (vector){0};
     }
     for (size_t r = 0; r < rows; r++, a += a_stride, b += b_stride) {
         UNROLLED
         for (size_t k = 0; k < nrow; k++) {
             UNROLLED
-            for (size_t v = 0; v < VECTORS; v++)
+            for (size_t v = 0; v < panels * VECTORS; v++)
                 sums[k][v] = VECTOR_FUSED(a[k], load(b + v * VECTOR_REALS), sums[k][v]);
         }
     }
@@ -91,14 +93,15 @@ CN_INLINE void outer_tile(size_t nrow, size_t rows, const float *a, size_t a_str
         UNROLLED
         for (size_t k = 0; k < nrow; k++) {
             UNROLLED
-            for (size_t v = 0; v < VECTORS; v++)
-                sums[k][v] += load(out + k * COLUMNS + v * VECTOR_REALS);
+            for (size_t v = 0; v < panels * VECTORS; v++)
+                sums[k][v] += load(out + v / VECTORS * panel_size + k * COLUMNS + v % VECTORS * VECTOR_REALS);
         }
     }
     UNROLLED
     for (size_t k = 0; k < nrow; k++) {
         UNROLLED
-        for (size_t v = 0; v < VECTORS; v++)
-            *(vector *)(out + k * COLUMNS + v * VECTOR_REALS) = sums[k][v];
+        for (size_t v = 0; v < panels * VECTORS; v++)
+            *(vector *)(out + v / VECTORS * panel_size + k * COLUMNS + v % VECTORS * VECTOR_REALS) =
+                sums[k][v];
     }
 }

@@ -85,13 +85,14 @@ static void gradient(const cn_node *node, const cn_flow *flow, const cn_step *st
                                      .b = flow->x,
                                      .b_stride = flow->x_stride,
                                      .panel = tile->panel,
+                                     .npanel = tile->npanel,
                                      .row = tile->row,
                                      .nrow = tile->nrow,
                                      .accumulate = accumulate,
                                      .tile = reals});
-    size_t left = flow->parameters[WEIGHT]->matrix.out - tile->panel * CN_PANEL;
+    size_t left = flow->parameters[WEIGHT]->matrix.out - (tile->panel + tile->npanel - 1) * CN_PANEL;
     for (size_t k = 0; left < CN_PANEL && k < tile->nrow; k++)
-        memset((char *)cn_row(step, reals, CN_PANEL, k) + left * step->kernels->real_size, 0,
+        memset(cn_row(step, cn_row(step, reals, CN_PANEL, (tile->npanel - 1) * tile->nrow + k), 1, left), 0,
                (CN_PANEL - left) * step->kernels->real_size);
 }
 

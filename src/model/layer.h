@@ -97,6 +97,7 @@ typedef struct cn_tile {
     size_t parameter;        /* in the model's list */
     size_t first, count;     /* the reals of the packed array that it covers */
     size_t panel, row, nrow; /* where it lies in a matrix */
+    size_t npanel; /* with the tiles of so many panels, of the same rows, behind it: 1 is itself alone */
 } cn_tile;
 
 /* A layer's passes with its units shared out among the threads, not the rows: where rows are few and weights many,

@@ -82,6 +82,7 @@ static void gradient(const cn_node *node, const cn_flow *flow, const cn_step *st
                                          .b = flow->dy,
                                          .b_stride = flow->y_stride,
                                          .panel = tile->panel,
+                                         .npanel = tile->npanel,
                                          .row = tile->row,
                                          .nrow = tile->nrow,
                                          .accumulate = accumulate,

@@ -167,6 +167,7 @@ static void gradient(const cn_node *node, const cn_flow *flow, const cn_step *st
                                          .b = slopes,
                                          .b_stride = flow->kept_stride,
                                          .panel = tile->panel,
+                                         .npanel = tile->npanel,
                                          .row = tile->row,
                                          .nrow = tile->nrow,
                                          .accumulate = accumulate,

@@ -191,7 +191,8 @@ static void add_to_blocks(const cn_plan *plan, const cn_step *step, size_t batch
             flow.kept = flow.kept ? cn_row(step, flow.kept, flow.kept_stride, first) : NULL;
             for (size_t local = 0; local < node->nparameter; local++) {
                 size_t parameter = node->parameters[local];
-                cn_tile whole = {.parameter = parameter, .count = plan->weights->packed[parameter].nreal};
+                cn_tile whole = {
+                    .parameter = parameter, .npanel = 1, .count = plan->weights->packed[parameter].nreal};
                 node->layer->gradient(node, &flow, step, done, local, &whole, row % CN_SUM_ROWS > 0,
                                       cn_row(step, sums, 1, plan->block_place[parameter]));
             }
@@ -376,8 +377,13 @@ void cn_plan_gradient(const cn_plan *plan, const cn_step *step, size_t batch_row
     }
     for (size_t i = 0; i < plan->objective->penalties.count; i++) {
         const cn_penalty_work *work = &plan->works[i];
-        if (cn_penalty_of(work->spec)->gradient)
-            cn_penalty_of(work->spec)->gradient(work, step, batch_rows, tile, gradient);
+        for (size_t p = 0; cn_penalty_of(work->spec)->gradient && p < tile->npanel; p++) {
+            cn_tile one = *tile;
+            one.panel += p;
+            one.npanel = 1;
+            cn_penalty_of(work->spec)
+                ->gradient(work, step, batch_rows, &one, cn_row(step, gradient, CN_PANEL, p * tile->nrow));
+        }
     }
 }
 

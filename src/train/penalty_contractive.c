@@ -412,6 +412,7 @@ static void gradient(const cn_penalty_work *work, const cn_step *step, size_t ba
                                          .b = of->u,
                                          .b_stride = of->stride,
                                          .panel = tile->panel,
+                                         .npanel = 1,
                                          .row = tile->row,
                                          .nrow = tile->nrow,
                                          .accumulate = true,

@@ -92,7 +92,8 @@ void cn_plan_carry_together(const cn_plan *plan, const cn_step *step, cn_threads
                             const cinch_data *data, const size_t *order, size_t batch_rows);
 
 /* After all rows' passes: one tile's gradient, the sum over its parameter's uses, to
- * gradient[tile->count]. */
+ * gradient[tile->count]. Of several panels' tiles (tile->npanel) one behind the other: of matrices, where the net does not
+ * go by bundles. */
 void cn_plan_gradient(const cn_plan *plan, const cn_step *step, size_t batch_rows, const cn_tile *tile,
                       void *gradient);
 

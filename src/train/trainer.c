@@ -161,7 +161,7 @@ static cinch_status make_engine(cinch_trainer *trainer, cinch_error *error)
     trainer->first_tile = cn_new(cn_threads_count(trainer->threads) + 1, sizeof *trainer->first_tile, error);
     trainer->tile_penalties = cn_new(trainer->weights->ntile, sizeof *trainer->tile_penalties, error);
     trainer->gradients =
-        cn_new(cn_threads_count(trainer->threads) * CN_TILE_REALS, trainer->kernels->real_size, error);
+        cn_new(cn_threads_count(trainer->threads) * 2 * CN_TILE_REALS, trainer->kernels->real_size, error);
     trainer->tiles = cn_new(trainer->weights->ntile, sizeof *trainer->tiles, error);
     if (!trainer->order || !trainer->first_tile || !trainer->tiles || !trainer->tile_penalties ||
         !trainer->gradients)
@@ -269,29 +269,51 @@ static void fetch_rows(const cinch_trainer *trainer, size_t row, size_t batch, s
     cn_data_fetch(trainer->data, trainer->order + row + first, count < MOST ? count : MOST);
 }
 
-/* The thread's tiles: gradient over the whole batch, penalties, update, and the transposed copy. */
+/* One tile, its gradient at hand: penalties, update, and the transposed copy. */
+static void update_tile(cinch_trainer *trainer, const cn_step *step, const double *constants, size_t t,
+                        void *gradient)
+{
+    cn_weights *weights = trainer->weights;
+    const cn_tile *tile = &weights->tiles[t];
+    cn_packed *packed = &weights->packed[tile->parameter];
+    void *slots[CN_MAX_SLOTS] = {NULL};
+    for (size_t s = 0; s < weights->nslot; s++)
+        slots[s] = cn_tile_reals(weights, tile, weights->slots[tile->parameter * weights->nslot + s]);
+    trainer->tile_penalties[t] =
+        cn_weights_penalty(weights, trainer->model, &trainer->objective.penalties, tile, gradient);
+    cn_trainer_optimizer(trainer)->update[cn_precision(step)](
+        constants, cn_tile_reals(weights, tile, packed->reals), gradient, slots, tile->count);
+    if (packed->matrix.transposed)
+        weights->kernels->transpose_tile(&packed->matrix, tile->panel, tile->row, tile->nrow);
+}
+
+/* Whether the tile behind this one in a thread's list is of the next panel and the same rows: then the gradients of both
+ * are had in one. */
+static bool goes_on(const cinch_trainer *trainer, size_t i, size_t thread)
+{
+    const cn_weights *weights = trainer->weights;
+    if (i + 1 == trainer->first_tile[thread + 1] || trainer->plan->bundles)
+        return false;
+    const cn_tile *tile = &weights->tiles[trainer->tiles[i]], *next = &weights->tiles[trainer->tiles[i + 1]];
+    return weights->packed[tile->parameter].packing == CN_PACK_MATRIX && next->parameter == tile->parameter &&
+           next->row == tile->row && next->panel == tile->panel + 1;
+}
+
+/* The thread's tiles: gradient over the whole batch, and what is done with it. */
 static void update_tiles(cinch_trainer *trainer, const cn_step *step, size_t batch, size_t update,
                          size_t thread)
 {
-    cn_weights *weights = trainer->weights;
-    const cn_optimizer *optimizer = cn_trainer_optimizer(trainer);
-    void *gradient = (char *)trainer->gradients + thread * CN_TILE_REALS * weights->kernels->real_size;
+    const cn_weights *weights = trainer->weights;
+    void *gradient = (char *)trainer->gradients + thread * 2 * CN_TILE_REALS * weights->kernels->real_size;
     double constants[CN_MAX_CONSTANTS];
-    optimizer->constants(&trainer->optimizer, (double)update, constants);
-    for (size_t i = trainer->first_tile[thread]; i < trainer->first_tile[thread + 1]; i++) {
-        size_t t = trainer->tiles[i];
-        const cn_tile *tile = &weights->tiles[t];
-        cn_packed *packed = &weights->packed[tile->parameter];
-        void *slots[CN_MAX_SLOTS] = {NULL};
-        for (size_t s = 0; s < weights->nslot; s++)
-            slots[s] = cn_tile_reals(weights, tile, weights->slots[tile->parameter * weights->nslot + s]);
-        cn_plan_gradient(trainer->plan, step, batch, tile, gradient);
-        trainer->tile_penalties[t] =
-            cn_weights_penalty(weights, trainer->model, &trainer->objective.penalties, tile, gradient);
-        optimizer->update[cn_precision(step)](constants, cn_tile_reals(weights, tile, packed->reals),
-                                              gradient, slots, tile->count);
-        if (packed->matrix.transposed)
-            weights->kernels->transpose_tile(&packed->matrix, tile->panel, tile->row, tile->nrow);
+    cn_trainer_optimizer(trainer)->constants(&trainer->optimizer, (double)update, constants);
+    for (size_t i = trainer->first_tile[thread], end = trainer->first_tile[thread + 1]; i < end;) {
+        cn_tile tile = weights->tiles[trainer->tiles[i]];
+        tile.npanel = goes_on(trainer, i, thread) ? 2 : 1;
+        cn_plan_gradient(trainer->plan, step, batch, &tile, gradient);
+        for (size_t p = 0; p < tile.npanel; p++, i++)
+            update_tile(trainer, step, constants, trainer->tiles[i],
+                        cn_row(step, gradient, CN_PANEL, p * tile.nrow));
     }
 }
 

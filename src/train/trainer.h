@@ -25,7 +25,7 @@ struct cinch_trainer {
     size_t *tiles;           /* [tiles]: thread after thread, each one's tiles */
     size_t *first_tile;      /* [threads + 1]: where each one's begin there */
     double *tile_penalties;  /* [tiles]: of this step */
-    void *gradients;         /* [threads][CN_TILE_REALS]: of the tile that a thread has in hand */
+    void *gradients;         /* [threads][2][CN_TILE_REALS]: of the tiles that a thread has in hand */
 
     /* Where it stands: what a checkpoint holds. */
     size_t epoch, row;                   /* the epoch under way and its rows done */

@@ -128,12 +128,14 @@ static cinch_status cut_tiles(cn_weights *weights, const cinch_model *model, cin
                                   .first = (panel * in + row) * CN_PANEL,
                                   .count = nrow * CN_PANEL,
                                   .panel = panel,
+                                  .npanel = 1,
                                   .row = row,
                                   .nrow = nrow};
             }
         for (size_t first = 0; first < packed->nreal && packed->packing == CN_PACK_VECTOR;
              first += size, tile++)
-            *tile = (cn_tile){.parameter = p, .first = first, .count = least(size, packed->nreal - first)};
+            *tile = (cn_tile){
+                .parameter = p, .npanel = 1, .first = first, .count = least(size, packed->nreal - first)};
     }
     weights->ntile = total;
     return CINCH_OK;
