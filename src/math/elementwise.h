@@ -15,11 +15,11 @@
 
 enum { CN_STRIP = 16 };
 
-/* A function compiled for AVX2 too, the loader choosing. Without the fused multiply-add, so with the same
+/* A function compiled for AVX-512 and AVX2 too, the loader choosing. Without the fused multiply-add, so with the same
  * bits. Sanitizers are not yet awake when the loader asks. */
 #if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) &&                 \
     !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define CN_CLONES __attribute__((target_clones("avx2", "default")))
+#define CN_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define CN_CLONES
 #endif
