@@ -381,6 +381,7 @@ void cn_plan_gradient(const cn_plan *plan, const cn_step *step, size_t batch_row
             cn_tile one = *tile;
             one.panel += p;
             one.npanel = 1;
+            one.first += p * weights->packed[tile->parameter].matrix.in * CN_PANEL;
             cn_penalty_of(work->spec)
                 ->gradient(work, step, batch_rows, &one, cn_row(step, gradient, CN_PANEL, p * tile->nrow));
         }
