@@ -7,7 +7,7 @@
 
 #include "math/kernels.h"
 
-static const char *const kernel_names[] = {"plain", "avx2", "avx512", "double"};
+static const char *const kernel_names[] = {"plain", "avx2", "avx512", "neon", "double"};
 enum { NKERNEL = sizeof kernel_names / sizeof kernel_names[0] };
 
 #define FOR_TABLES(k)                                                                                        \
