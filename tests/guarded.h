@@ -21,9 +21,11 @@ typedef struct guarded {
     void *start;
 } guarded;
 
-/* Ends at a page that may not be touched, its bytes the canary too; guarded_before begins behind one. */
+/* Ends at a page that may not be touched, its bytes the canary too; guarded_before begins behind one;
+ * guarded_placed does either, so many bytes apart from the page. */
 guarded guarded_new(size_t nbytes);
 guarded guarded_before(size_t nbytes);
+guarded guarded_placed(size_t nbytes, bool before, size_t apart);
 
 /* Fails where a canary is gone. */
 void guarded_free(guarded *array);
