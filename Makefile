@@ -1,6 +1,6 @@
 # Cinch. `make` builds build/cinch and build/libcinch.a; `make help` lists the other targets.
 #
-# VARIANT=release|asan|tsan|clang|fuzz each have a folder build/VARIANT of their own, so that they coexist.
+# VARIANT=release|asan|tsan|clang|fuzz|aarch64 each have a folder build/VARIANT of their own, so that they coexist.
 # PARTS=FOLDER builds one more folder's parts too (layer_NAME.c, loss_NAME.c, ...), in build/VARIANT-FOLDER.
 # WERROR=1 makes warnings errors, and they stay errors in that build folder. V=1 shows the commands.
 
@@ -13,7 +13,7 @@ MAKEFLAGS += --no-builtin-rules
 VARIANT ?= release
 CFLAGS ?= -O2 -g
 PREFIX ?= /usr/local
-VARIANTS := release asan tsan clang fuzz
+VARIANTS := release asan tsan clang fuzz aarch64
 ifeq ($(filter $(VARIANT),$(VARIANTS)),)
 $(error no variant "$(VARIANT)"; there are: $(VARIANTS))
 endif
@@ -21,6 +21,18 @@ endif
 BUILD := build/$(VARIANT)$(if $(PARTS),-$(notdir $(abspath $(PARTS))))
 ifneq ($(filter $(VARIANT),clang fuzz),)
 CC := clang
+endif
+
+# For another machine: its compiler, and below $(SYSROOT) its C library and packages, as scripts/cross puts them
+# there. Late parts, and so figures, are left out.
+SYSROOT :=
+PKG_CONFIG := pkg-config
+ifeq ($(VARIANT),aarch64)
+SYSROOT := build/cross/root
+CC := aarch64-linux-gnu-gcc --sysroot=$(SYSROOT)
+AR := aarch64-linux-gnu-ar
+PKG_CONFIG := PKG_CONFIG_SYSROOT_DIR=$(SYSROOT) \
+    PKG_CONFIG_LIBDIR=$(SYSROOT)/usr/lib/aarch64-linux-gnu/pkgconfig pkg-config
 endif
 
 # ---- Flags -------------------------------------------------------------------------------------------------
@@ -38,26 +50,29 @@ endif
 WARNINGS := -Wall -Wextra -Wconversion -Wshadow $(if $(filter 1,$(WERROR)),-Werror)
 
 # High targets first look for packages, then call make again; the others need the packages now.
-HIGH := help demo check recipes judges sanitize guard bench peers sweep fuzz layers format clean uninstall
+HIGH := help demo check recipes judges cross sanitize guard bench peers sweep fuzz layers format clean uninstall
 PACKAGES := zlib jansson libmd libpng
 # Late parts: src/FOLDER/late/NAME.c and the packages that it alone links, in an object of its own.
 LATE_PACKAGES_cairo := cairo
 LATE_PACKAGES_zip := libzip
-LATE := $(basename $(notdir $(wildcard src/*/late/*.c)))
+LATE := $(if $(SYSROOT),,$(basename $(notdir $(wildcard src/*/late/*.c))))
 LATE_PACKAGES := $(foreach part,$(LATE),$(LATE_PACKAGES_$(part)))
 ifneq ($(if $(MAKECMDGOALS),$(filter-out $(HIGH),$(MAKECMDGOALS)),all),)
-ifneq ($(shell pkg-config --exists $(PACKAGES) $(LATE_PACKAGES) 2>/dev/null && echo found),found)
+ifneq ($(shell $(PKG_CONFIG) --exists $(PACKAGES) $(LATE_PACKAGES) 2>/dev/null && echo found),found)
 $(error a package is missing: run scripts/deps build)
 endif
-PACKAGE_CFLAGS := $(shell pkg-config --cflags $(PACKAGES))
-PACKAGE_LIBS := $(shell pkg-config --libs $(PACKAGES))
+PACKAGE_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PACKAGES))
+PACKAGE_LIBS := $(shell $(PKG_CONFIG) --libs $(PACKAGES))
 endif
 
 INCLUDES = -Iinclude -Isrc -I.
+# gcc makes fused multiply-adds of a*b + c by itself where the target has them. Here they stand where the source
+# says so and nowhere else: the bits do not depend on the target, nor on which copy of a loop runs.
+EXACT := -ffp-contract=off
 # The same objects serve the archive and the shared library.
 POSITION := -fPIC -fno-semantic-interposition
-COMPILE = $(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -pthread $(POSITION) $(CFLAGS) $(SANITIZE) $(CPPFLAGS) \
-    $(PACKAGE_CFLAGS)
+COMPILE = $(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -pthread $(POSITION) $(EXACT) $(CFLAGS) $(SANITIZE) \
+    $(CPPFLAGS) $(PACKAGE_CFLAGS)
 LINK = $(CC) $(CFLAGS) $(SANITIZE) -pthread $(LDFLAGS) -Wl,--as-needed
 LIBS := $(PACKAGE_LIBS) -lm
 FLAGS := $(COMPILE) | $(LINK) $(LIBS)
@@ -91,8 +106,8 @@ FUZZERS := $(patsubst %.c,$(BUILD)/%,$(wildcard fuzz/fuzz_*.c))
 PROGRAM_OBJECTS := $(addsuffix .o,$(ALL_TESTS) $(EXAMPLES) $(BENCHES) $(DRAW_SWEEP) $(FUZZERS)) $(TEST_HELPERS) \
     $(BENCH_HELPERS)
 
-.PHONY: all tests programs help demo check recipes judges sanitize guard bench peers sweep fuzz layers format clean \
-    FORCE check-run bench-programs sweep-run fuzz-run
+.PHONY: all tests programs help demo check recipes judges cross sanitize guard bench peers sweep fuzz layers format \
+    clean FORCE check-run bench-programs sweep-run fuzz-run
 
 all: $(BUILD)/cinch $(LIBRARY) $(LATE_OBJECTS)
 ifeq ($(BUILD),build/release)
@@ -117,13 +132,13 @@ $(LIBRARY): $(LIBRARY_OBJECTS) $(BUILD)/objects.list
 # Each is closed in itself: what it needs of Cinch comes through its table's calls.
 $(BUILD)/late/cinch-%.so: $(BUILD)/late/%.o
 	$(call say,LD $@)
-	$(Q)$(LINK) -shared $(if $(SANITIZE),,-Wl,--no-undefined) $< $(shell pkg-config --libs $(LATE_PACKAGES_$*)) -lm -o $@
+	$(Q)$(LINK) -shared $(if $(SANITIZE),,-Wl,--no-undefined) $< $(shell $(PKG_CONFIG) --libs $(LATE_PACKAGES_$*)) -lm -o $@
 
 vpath %.c $(wildcard src/*/late)
 $(BUILD)/late/%.o: %.c $(BUILD)/flags
 	$(call say,CC $<)
 	$(Q)mkdir -p $(@D) && $(COMPILE) $(INCLUDES) -fvisibility=hidden \
-	    $(shell pkg-config --cflags $(LATE_PACKAGES_$*)) -MMD -MP -c $< -o $@
+	    $(shell $(PKG_CONFIG) --cflags $(LATE_PACKAGES_$*)) -MMD -MP -c $< -o $@
 
 # Late parts are looked for beside the program.
 $(BUILD)/tests/late $(BUILD)/examples/late $(BUILD)/bench/late $(BUILD)/fuzz/late:
@@ -213,6 +228,11 @@ judges:
 	$(AGAIN) all
 	@scripts/judges
 
+cross:
+	@scripts/deps build
+	$(AGAIN) all
+	+@MAKE='$(MAKE)' scripts/cross
+
 sanitize:
 	@scripts/deps build check sanitize
 	+@MAKE='$(MAKE)' scripts/sanitize
@@ -270,6 +290,7 @@ help:
 	@echo 'make check      all that a change must pass; T=NAME: one test'
 	@echo 'make recipes    the recipes on the real data, their numbers checked'
 	@echo 'make judges     against numpy, PyTorch and Keras from PyPI'
+	@echo 'make cross      for AArch64 (NEON), tested under qemu'
 	@echo 'make sanitize   the tests under ASan, UBSan, TSan, Valgrind; cppcheck; clang'
 	@echo 'make guard      the instructions of three works beside those of bench/guard.tsv'
 	@echo 'make bench      how fast it is; JSON=1: as one object; BENCH="...": options'

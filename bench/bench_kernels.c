@@ -8,7 +8,7 @@
 
 #include "math/kernels.h"
 
-static const char *const names[] = {"plain", "avx2", "avx512", "double"};
+static const char *const names[] = {"plain", "avx2", "avx512", "neon", "double"};
 enum { NTABLE = sizeof names / sizeof names[0], TRIALS = 12 };
 
 static const struct shape {

@@ -5,7 +5,7 @@
 set -u
 export LC_ALL=C
 unset CINCH_DATA CINCH_THREADS CINCH_CPU
-root=$(cd "$(dirname "$0")/.." && pwd)
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 CINCH=$(realpath "${CINCH:-$root/build/cinch}")
 data=$root/tests/reference/data
 work=$(mktemp -d)

@@ -26,15 +26,20 @@ static guarded map_it(size_t nbytes)
 
 guarded guarded_new(size_t nbytes)
 {
-    guarded array = map_it(nbytes);
-    array.start = array.map + array.nmap - (size_t)sysconf(_SC_PAGESIZE) - nbytes;
-    return array;
+    return guarded_placed(nbytes, false, 0);
 }
 
 guarded guarded_before(size_t nbytes)
 {
-    guarded array = map_it(nbytes);
-    array.start = array.map + sysconf(_SC_PAGESIZE);
+    return guarded_placed(nbytes, true, 0);
+}
+
+guarded guarded_placed(size_t nbytes, bool before, size_t apart)
+{
+    guarded array = map_it(nbytes + apart);
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    array.nbytes = nbytes;
+    array.start = before ? array.map + page + apart : array.map + array.nmap - page - nbytes - apart;
     return array;
 }
 

@@ -7,7 +7,7 @@
 
 #include "math/kernels.h"
 
-static const char *const kernel_names[] = {"plain", "avx2", "avx512", "double"};
+static const char *const kernel_names[] = {"plain", "avx2", "avx512", "neon", "double"};
 enum { NKERNEL = sizeof kernel_names / sizeof kernel_names[0] };
 
 #define FOR_TABLES(k)                                                                                        \
@@ -21,9 +21,11 @@ typedef struct guarded {
     void *start;
 } guarded;
 
-/* Ends at a page that may not be touched, its bytes the canary too; guarded_before begins behind one. */
+/* Ends at a page that may not be touched, its bytes the canary too; guarded_before begins behind one;
+ * guarded_placed does either, so many bytes apart from the page. */
 guarded guarded_new(size_t nbytes);
 guarded guarded_before(size_t nbytes);
+guarded guarded_placed(size_t nbytes, bool before, size_t apart);
 
 /* Fails where a canary is gone. */
 void guarded_free(guarded *array);

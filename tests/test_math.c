@@ -511,7 +511,7 @@ typedef struct outer_element {
 static double outer_block(const cn_kernels *kernels, const void *user, size_t first, size_t count)
 {
     const outer_element *e = user;
-    bool fused = strncmp(kernels->name, "avx", 3) == 0;
+    bool fused = strcmp(kernels->name, "plain") != 0;
     double sum = 0;
     for (size_t r = first; r < first + count; r++) {
         double a = at(kernels, e->a, r * e->a_stride + e->k), b = at(kernels, e->b, r * e->b_stride + e->j);
@@ -733,6 +733,7 @@ static void test_floats_there_and_back(void **state)
     (CN_ABS((y) - (x)) < 1 ? (real)0.5 * ((y) - (x)) * ((y) - (x)) : CN_ABS((y) - (x)) - (real)0.5)
 #define SLOPE(y, x) CN_SIGMOID(y) - (x)
 CN_LOSS_ROWS(VALUE, SLOPE)
+CN_LOSS_EACH(VALUE, SLOPE)
 
 enum { RATE, MOMENTUM };
 #define UPDATE(c, p, g, a, b)                                                                                \
@@ -775,6 +776,32 @@ static void test_loss_rows(void **state)
             guarded_free(&y);
             guarded_free(&slope);
             guarded_free(&x);
+        }
+}
+
+static void test_loss_each(void **state)
+{
+    (void)state;
+    static cn_loss_each *const loss_each[] = {loss_each_float, loss_each_double};
+    for (size_t precision = 0; precision < 2; precision++)
+        for (size_t count = CN_STRIP; count <= 7 * CN_STRIP; count += CN_STRIP) {
+            const cn_kernels *k = precision ? &cn_kernels_double : &cn_kernels_plain;
+            guarded y = guarded_new(count * k->real_size), x = guarded_new(y.nbytes),
+                    slope = guarded_new(y.nbytes), values = guarded_new(y.nbytes);
+            for (size_t i = 0; i < count; i++) {
+                set(k, y.start, i, noise(i));
+                set(k, x.start, i, 2 * noise(i + 8));
+            }
+            loss_each[precision](count, y.start, x.start, 0.25, slope.start, values.start);
+            for (size_t i = 0; i < count; i++) {
+                double out = at(k, y.start, i), in = at(k, x.start, i), d = fabs(out - in);
+                double want = 0.25 * (1 / (1 + exp(-out)) - in), value = d < 1 ? 0.5 * d * d : d - 0.5;
+                assert_true(fabs(at(k, slope.start, i) - want) <= 4 * epsilon(k));
+                assert_true(fabs(at(k, values.start, i) - value) <= 4 * epsilon(k));
+            }
+            guarded *all[] = {&y, &x, &slope, &values};
+            for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+                guarded_free(all[i]);
         }
 }
 
@@ -852,6 +879,7 @@ int main(void)
         cmocka_unit_test(test_packing),
         cmocka_unit_test(test_floats_there_and_back),
         cmocka_unit_test(test_loss_rows),
+        cmocka_unit_test(test_loss_each),
         cmocka_unit_test(test_update),
         cmocka_unit_test(test_choice),
     };

@@ -2,8 +2,8 @@
  *
  * In double they are the C library's. In float they are ours: without branches, tables or calls, so that a
  * plain loop over them becomes vector code, and the same bits come out of every lane and of a loop's odd end.
- * Where the processor has a fused multiply-add the file that includes this uses it (cn_fused), always at the
- * same places. NaN stays NaN; infinities and huge arguments give the limits.
+ * Where the file that includes this is for a fused multiply-add it is used (cn_fused), always at the same
+ * places. NaN stays NaN; infinities and huge arguments give the limits.
  *
  * The polynomials are minimax for the relative error (Remez's exchange in 40 digits, then rounded to float).
  * The errors given are the largest over every float of the range, against the C library in double.
@@ -17,10 +17,11 @@
 
 #define CN_INLINE static inline __attribute__((always_inline))
 
-/* a*b + c: rounded once where the target has the instruction, else twice. */
+/* a*b + c: rounded once in a file that is compiled for x86-64's instruction or says CN_FUSES, else twice. Not
+ * wherever there is one, which AArch64 always has: so what is no vector table gives the same bits on both. */
 CN_INLINE float cn_fused(float a, float b, float c)
 {
-#ifdef __FMA__
+#if defined(__FMA__) || defined(CN_FUSES)
     return __builtin_fmaf(a, b, c);
 #else
     return a * b + c;

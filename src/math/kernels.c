@@ -5,7 +5,7 @@
 #include "math/kernels.h"
 
 /* Without a name where the compiler or its target has no such instructions. */
-extern const cn_kernels cn_kernels_avx2, cn_kernels_avx512;
+extern const cn_kernels cn_kernels_avx2, cn_kernels_avx512, cn_kernels_neon;
 
 #if defined(__x86_64__)
 static bool runs_avx2(void)
@@ -41,9 +41,10 @@ static const struct {
     const cn_kernels *kernels;
     bool (*runs)(void);
 } tables[] = {
-    {"avx512", &cn_kernels_avx512, runs_avx512},
-    {"avx2", &cn_kernels_avx2, runs_avx2},
-    {"plain", &cn_kernels_plain, runs_anywhere},
+    {"avx512", &cn_kernels_avx512, runs_avx512}, /* x86-64 */
+    {"avx2", &cn_kernels_avx2, runs_avx2},       /* x86-64 */
+    {"neon", &cn_kernels_neon, runs_anywhere},   /* AArch64: each has it */
+    {"plain", &cn_kernels_plain, runs_anywhere}, /* C */
     {"double", &cn_kernels_double, runs_anywhere},
 };
 
@@ -71,7 +72,7 @@ static const cn_kernels *asked_for(const char *name, cinch_error *error)
                         "CINCH_CPU: this processor cannot run \"%s\"; unset it, or take plain", name);
             return usable(i);
         }
-    cn_fail(error, CINCH_USAGE, "CINCH_CPU: unknown \"%s\"; there are: plain, avx2, avx512", name);
+    cn_fail(error, CINCH_USAGE, "CINCH_CPU: unknown \"%s\"; there are: plain, avx2, avx512, neon", name);
     return NULL;
 }
 

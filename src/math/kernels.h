@@ -71,7 +71,7 @@ typedef struct cn_outer {
 } cn_outer;
 
 typedef struct cn_kernels {
-    const char *name; /* "plain", "avx2", "avx512", "double" */
+    const char *name; /* "plain", "avx2", "avx512", "neon", "double" */
     size_t real_size; /* 4 or 8 bytes */
 
     void (*product)(const cn_product *product);
@@ -123,8 +123,8 @@ typedef struct cn_kernels {
     void (*to_float)(const void *reals, float *target, size_t count);
 } cn_kernels;
 
-/* The fastest table of float kernels that this processor runs. CINCH_CPU=plain|avx2|avx512 in the environment
- * asks for one; CINCH_USAGE where the name is unknown or the processor lacks it. Looks only once. */
+/* The fastest table of float kernels that this processor runs. CINCH_CPU=plain|avx2|avx512|neon in the
+ * environment asks for one; CINCH_USAGE where the name is unknown or the processor lacks it. Looks only once. */
 const cn_kernels *cn_kernels_choose(cinch_error *error);
 
 /* A table by name, NULL where there is none or the processor lacks it: for tests and the bench. */
