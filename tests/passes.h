@@ -29,8 +29,8 @@ cinch_data *rows_new(cinch_shape row, size_t rows);
 passed passed_new(const net *of, const cn_kernels *kernels, size_t rows, size_t nthread);
 void passed_free(passed *done);
 
-/* Fail where the objectives, or the norms over a parameter's gradient, differ by more than `tolerance` of their
- * size; where a bit differs. */
+/* Fail where the objectives, or the norms over a parameter's gradient, differ by more than `tolerance` of
+ * their size; where a bit differs. */
 void passed_check_near(const net *of, const cn_kernels *kernels, const passed *want, const passed *got,
                        double tolerance);
 void passed_check_same(const net *of, const cn_kernels *kernels, const passed *want, const passed *got);
