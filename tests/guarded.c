@@ -53,3 +53,16 @@ void guarded_free(guarded *array)
         assert_int_equal(*byte, CANARY);
     munmap(array->map, array->nmap);
 }
+
+void fill(const cn_kernels *k, const guarded *array, size_t seed)
+{
+    for (size_t i = 0; i < array->nbytes / k->real_size; i++)
+        set(k, array->start, i, noise(seed + i));
+}
+
+guarded filled(const cn_kernels *k, size_t count, size_t seed)
+{
+    guarded array = guarded_new(count * k->real_size);
+    fill(k, &array, seed);
+    return array;
+}

@@ -3,6 +3,7 @@
 #ifndef TESTS_GUARDED_H
 #define TESTS_GUARDED_H
 
+#include <math.h>
 #include <stdint.h>
 
 #include "math/kernels.h"
@@ -50,6 +51,17 @@ static inline double epsilon(const cn_kernels *k)
     return k->real_size == 4 ? 0x1p-23 : 0x1p-52;
 }
 
+/* A sum of `terms` products of which the sizes add up to `size`. */
+static inline bool near(const cn_kernels *k, double got, double want, double size, size_t terms)
+{
+    return fabs(got - want) <= epsilon(k) * size * (4 + (double)terms);
+}
+
+static inline void *from(const cn_kernels *k, const guarded *array, size_t place)
+{
+    return (char *)array->start + place * k->real_size;
+}
+
 /* Floats in (-1, 1), the same for the same i. */
 static inline double noise(size_t i)
 {
@@ -59,5 +71,9 @@ static inline double noise(size_t i)
     bits ^= bits >> 13;
     return (double)(float)((double)bits * 0x1p-31 - 1);
 }
+
+/* Real i is noise(seed + i). */
+void fill(const cn_kernels *k, const guarded *array, size_t seed);
+guarded filled(const cn_kernels *k, size_t count, size_t seed);
 
 #endif

@@ -198,6 +198,27 @@ static cinch_status train_images(cinch_error *error)
     return train_with(settings, sizeof settings / sizeof *settings, NULL, error);
 }
 
+/* Images and a table by bundles of rows, which are kept: every step is of all of them. */
+static cinch_status train_bundles(cinch_error *error)
+{
+    static setting images[] = {
+        {"encoder", "conv 2 3x1 relu | maxpool 2 | dense 2"},
+        {"decoder", "reshape 2x1x1 | upsample 2 | deconv 2 2x1 gelu stride=1 | dense 3"},
+        {"input", "3x1x1"},
+        {"epochs", "1"},
+        {"batch", "40"},
+        {"shuffle", "false"},
+        {"threads", "2"}};
+    static setting table[] = {{"encoder", "dense 4 gelu | dense 2 sigmoid"},
+                              {"decoder", "tied silu linear"},
+                              {"epochs", "1"},
+                              {"batch", "40"},
+                              {"shuffle", "false"},
+                              {"threads", "1"}};
+    cinch_status status = train_with(images, sizeof images / sizeof *images, NULL, error);
+    return status ? status : train_with(table, sizeof table / sizeof *table, NULL, error);
+}
+
 /* Ends the run when the second stage does. */
 static bool stop_at_stage(const cinch_progress *progress, void *user)
 {
@@ -383,6 +404,12 @@ static void test_images(void **state)
     try_all("train images", train_images, true);
 }
 
+static void test_bundles(void **state)
+{
+    (void)state;
+    try_all("train bundles", train_bundles, true);
+}
+
 static void test_stage(void **state)
 {
     (void)state;
@@ -450,9 +477,9 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_train),  cmocka_unit_test(test_resume), cmocka_unit_test(test_greedy),
-        cmocka_unit_test(test_images), cmocka_unit_test(test_stage),  cmocka_unit_test(test_encode),
-        cmocka_unit_test(test_info),
+        cmocka_unit_test(test_train),  cmocka_unit_test(test_resume),  cmocka_unit_test(test_greedy),
+        cmocka_unit_test(test_images), cmocka_unit_test(test_bundles), cmocka_unit_test(test_stage),
+        cmocka_unit_test(test_encode), cmocka_unit_test(test_info),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

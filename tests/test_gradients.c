@@ -16,7 +16,7 @@
 
 /* Two blocks of rows, the second not full; each an image of 4 x 3 x 2, which dense layers flatten. */
 enum { ROWS = 37, FEATURES = 24 };
-static const cinch_shape row_shape = {.rank = 3, .sizes = {4, 3, 2}};
+static const cinch_shape image = {.rank = 3, .sizes = {4, 3, 2}};
 enum { MOST_VALUES = 50 }; /* of one parameter, spread over it */
 static const double step_size = 1e-5, tolerance = 1e-6;
 
@@ -40,17 +40,20 @@ static void set(cinch_recipe *recipe, const char *key, const char *value)
 }
 
 /* Rows in (0, 1), which every loss takes, as they are. */
-static void new_rows(struct net *net)
+static void new_rows(struct net *net, cinch_shape row)
 {
-    static double values[ROWS][FEATURES];
+    static double values[ROWS * FEATURES];
+    size_t features = cn_shape_size(row);
+    cinch_shape shape = {.rank = row.rank + 1, .sizes = {ROWS}};
+    memcpy(shape.sizes + 1, row.sizes, row.rank * sizeof *row.sizes);
     cn_scaler scaler = {0};
     for (size_t r = 0; r < ROWS; r++) {
         cn_random random = cn_random_at(7, CN_DRAW_DATA, 0, 0, r);
-        for (size_t j = 0; j < FEATURES; j++)
-            values[r][j] = 0.05 + 0.9 * cn_random_uniform(&random, (uint32_t)j);
+        for (size_t j = 0; j < features; j++)
+            values[r * features + j] = 0.05 + 0.9 * cn_random_uniform(&random, (uint32_t)j);
         net->order[r] = r;
     }
-    net->data = cinch_data_view(CINCH_F64, (cinch_shape){4, {ROWS, 4, 3, 2}}, values, NULL);
+    net->data = cinch_data_view(CINCH_F64, shape, values, NULL);
     assert_non_null(net->data);
     assert_int_equal(cn_scaler_fit(&scaler, CN_SCALE_NONE, net->data, ROWS, false, NULL), CINCH_OK);
     assert_int_equal(cn_model_set_scaler(net->model, &scaler, NULL), CINCH_OK);
@@ -66,8 +69,8 @@ static void shake_biases(cinch_model *model)
     }
 }
 
-static void new_net(struct net *net, const char *encoder, const char *decoder, const char *loss,
-                    const char *penalty)
+static void new_net(struct net *net, cinch_shape row, const char *encoder, const char *decoder,
+                    const char *loss, const char *penalty)
 {
     cinch_error error = {0};
     cinch_recipe *recipe = cinch_recipe_new(&error);
@@ -76,7 +79,7 @@ static void new_net(struct net *net, const char *encoder, const char *decoder, c
     set(recipe, "decoder", decoder);
     set(recipe, "loss", loss);
     set(recipe, "penalty", penalty);
-    net->model = cn_model_new(recipe, row_shape, SIZE_MAX, &error);
+    net->model = cn_model_new(recipe, row, SIZE_MAX, &error);
     if (!net->model || cn_model_init(net->model, "", &error) ||
         cn_objective_new(&net->objective, recipe, net->model, &error))
         fail_msg("%s | %s, %s, %s: %s", encoder, decoder, loss, penalty, error.message);
@@ -85,7 +88,7 @@ static void new_net(struct net *net, const char *encoder, const char *decoder, c
     assert_non_null(net->weights);
     net->plan = cn_plan_new(net->model, net->weights, &net->objective, ROWS, 1, true, &error);
     assert_non_null(net->plan);
-    new_rows(net);
+    new_rows(net, row);
     net->step =
         (cn_step){.kernels = &cn_kernels_double, .training = true, .seed = 3, .epoch = 2, .epochs = 10};
     cn_plan_enter(net->plan, &net->step, 0);
@@ -178,10 +181,13 @@ static double relative_error(struct net *net, size_t parameter)
     return size > 0 ? sqrt(difference / size) : 0;
 }
 
-static void check(const char *encoder, const char *decoder, const char *loss, const char *penalty)
+/* Whether it went by bundles. */
+static bool check_of(cinch_shape row, const char *encoder, const char *decoder, const char *loss,
+                     const char *penalty)
 {
     struct net net = {0};
-    new_net(&net, encoder, decoder, loss, penalty);
+    new_net(&net, row, encoder, decoder, loss, penalty);
+    bool bundles = net.plan->bundles;
     compute_gradients(&net);
     for (size_t p = 0; p < net.model->nparameter; p++) {
         double error = relative_error(&net, p);
@@ -190,6 +196,12 @@ static void check(const char *encoder, const char *decoder, const char *loss, co
                      net.model->parameters[p].name, error);
     }
     free_net(&net);
+    return bundles;
+}
+
+static void check(const char *encoder, const char *decoder, const char *loss, const char *penalty)
+{
+    check_of(image, encoder, decoder, loss, penalty);
 }
 
 /* ---- The tables ---------------------------------------------------------------------------------------- */
@@ -215,6 +227,27 @@ static void test_layers(void **state)
         snprintf(encoder, sizeof encoder, "%s | dense 5 tanh", smooth(*layer, room));
         check(encoder, "dense 24", "mse", "none");
     }
+}
+
+/* Those that have passes over bundles, among images and, where they are for tables, alone. */
+static void test_bundles(void **state)
+{
+    (void)state;
+    static const cinch_shape table = {.rank = 1, .sizes = {15}};
+    for (const cn_layer *const *layer = cn_layers; *layer; layer++) {
+        char encoder[256], room[128];
+        snprintf(encoder, sizeof encoder, "conv 2 2x2 tanh | %s | dense 2 tanh", smooth(*layer, room));
+        if ((*layer)->bundled &&
+            !check_of(image, encoder, "dense 6 tanh | dense 24", "mse", "weight_l2 0.01"))
+            fail_msg("%s: not by bundles", encoder);
+    }
+    for (const char *const *name = cn_activation_names; *name; name++) {
+        char encoder[256];
+        snprintf(encoder, sizeof encoder, "dense 9 %s | dense 5 %s", *name, *name);
+        assert_true(check_of(table, encoder, "tied silu sigmoid", "bce", "weight_l1 0.01"));
+        assert_true(check_of(table, encoder, "dense 15 tanh", "huber", "none"));
+    }
+    assert_true(check_of(table, "dense 16 gelu | dense 1", "tied", "mae", "none"));
 }
 
 static void test_decoders(void **state)
@@ -345,6 +378,7 @@ int main(void)
         cmocka_unit_test(test_shapes),      cmocka_unit_test(test_decoders),
         cmocka_unit_test(test_variational), cmocka_unit_test(test_contractive),
         cmocka_unit_test(test_images),      cmocka_unit_test(test_noise),
+        cmocka_unit_test(test_bundles),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

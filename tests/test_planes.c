@@ -15,30 +15,6 @@
 #include "model/image.h"
 #include "tests/guarded.h"
 
-static void fill(const cn_kernels *k, guarded *array, size_t seed)
-{
-    for (size_t i = 0; i < array->nbytes / k->real_size; i++)
-        set(k, array->start, i, noise(seed + i));
-}
-
-static guarded filled(const cn_kernels *k, size_t count, size_t seed)
-{
-    guarded array = guarded_new(count * k->real_size);
-    fill(k, &array, seed);
-    return array;
-}
-
-static void *from(const cn_kernels *k, const guarded *array, size_t place)
-{
-    return (char *)array->start + place * k->real_size;
-}
-
-/* A sum of `terms` products of which the sizes add up to `size`. */
-static bool near(const cn_kernels *k, double got, double want, double size, size_t terms)
-{
-    return fabs(got - want) <= epsilon(k) * size * (4 + (double)terms);
-}
-
 /* ---- Correlations -------------------------------------------------------------------------------------- */
 
 /* A correlation whose x ends (or, taken backwards, begins) exactly where it may be read to. */

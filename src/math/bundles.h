@@ -2,8 +2,8 @@
  * so that what is done to a value is done to all rows in a few instructions, however small or odd the shape:
  * no row or image is cut into vectors, none has a rest.
  *
- * Values lie in planes, `plane` values each: an image's channels are planes of height x width values, a table's
- * columns planes of as many values as there are bundles in hand. */
+ * Values lie in planes, `plane` values each: an image's channels are planes of height x width values, a
+ * table's columns planes of as many values as there are bundles in hand. */
 #ifndef CN_MATH_BUNDLES_H
 #define CN_MATH_BUNDLES_H
 
@@ -14,9 +14,9 @@
 
 enum { CN_BUNDLE = 16, CN_MOST_CELLS = 64 };
 
-/* Places of one plane that see another alike, as a convolution's window does. For n < count of each run, place
- * y + n y_step of the one sees places x + n x_step + offsets[c] of the other, each through tap taps[c],
- * c < ncell <= CN_MOST_CELLS. */
+/* Places of one plane that see another alike, as a convolution's window does. For n < count of each run,
+ * place y + n y_step of the one sees places x + n x_step + offsets[c] of the other, each through
+ * a tap of its own, taps[c], c < ncell <= CN_MOST_CELLS. */
 typedef struct cn_run {
     size_t count, x, x_step, y, y_step;
 } cn_run;

@@ -1,6 +1,6 @@
 /* The kernels over bundles (math/bundles.h): what is the same in every table. The includer has included
- * kernels_pools.h. A bundle is PARTS vectors; each kernel goes through one part of all bundles, then the next,
- * so that a tile is made of whole vectors whatever their size. */
+ * kernels_pools.h. A bundle is PARTS vectors; each kernel goes through one part of all bundles, then the
+ * next, so that a tile is made of whole vectors whatever their size. */
 #include "math/bundles.h"
 
 enum { PARTS = CN_BUNDLE / LANES };
@@ -96,8 +96,8 @@ static const struct sums_tiles {
     void (*run)(const going *go, const real *x, size_t x_step, real *y, size_t y_step, size_t ntile);
 } sums_tiles[] = {SUMS_TILES(SUMS_TILE_ROW)};
 
-/* What is left behind the last whole tile goes by one that overlaps it: that costs what a smaller one would, whose few
- * sums have to wait for themselves. Not where sums go on top of what is there. */
+/* What is left behind the last whole tile goes by one that overlaps it: that costs what a smaller one would,
+ * whose few sums have to wait for themselves. Not where sums go on top of what is there. */
 static void sums_run(const struct sums_tiles *tile, const going *go, const cn_run *run, const real *x,
                      real *y)
 {
@@ -356,8 +356,8 @@ static void bundle_split(size_t count, size_t nvalue, size_t stride, const void 
 
 /* ---- Pooling ------------------------------------------------------------------------------------------- */
 
-/* One window: its first cell in the large plane, its rows and columns that lie in it, and the place of the first
- * cell in a whole window. */
+/* One window: its first cell in the large plane, its rows and columns that lie in it, and the place of the
+ * first cell in a whole window. */
 typedef struct pool_window {
     size_t cell, rows, columns, place;
 } pool_window;

@@ -28,8 +28,8 @@ void cn_affine_slopes(const cn_affine *affine, const cn_flow *flow, const cn_ste
 void cn_affine_back_columns(const cn_affine *affine, const cn_flow *flow, const cn_step *step, size_t rows,
                             size_t first, size_t count);
 
-/* The same over bundles. `from` and `to` of the gradient: the values that a weight (in, out) of the encoder's own
- * layer has there: of the way there x and dz, of a tied layer dz and x. */
+/* The same over bundles. `from` and `to` of the gradient: the values that a weight (in, out) of the encoder's
+ * own layer has there: of the way there x and dz, of a tied layer dz and x. */
 bool cn_affine_fits(const cn_node *node);
 void cn_affine_bundle_forward(const cn_affine *affine, const cn_flow *flow, const cn_step *step,
                               size_t nbundle);

@@ -1,5 +1,5 @@
-/* conv and deconv over bundles of rows: each pass is the sums of a stencil. What is pooled goes a band of rows
- * and a few planes at a time, so that the values that are not the largest never leave the cache. */
+/* conv and deconv over bundles of rows: each pass is the sums of a stencil. What is pooled goes a band of
+ * rows and a few planes at a time, so that the values that are not the largest never leave the cache. */
 #include <string.h>
 
 #include "base/memory.h"
@@ -104,7 +104,7 @@ size_t cn_convolving_bundle_kept(const cn_convolving *layer)
     return wanted ? cn_convolving_output_channels(layer) * cn_convolving_output_plane(layer) : 0;
 }
 
-/* ---- Scratch: the folded weight; then its gradient, a band, or all slopes before the pooling ------------ */
+/* ---- Scratch: the folded weight; then its gradient, a band, or all slopes before the pooling ----------- */
 
 static size_t folded_values(const cn_convolving *layer)
 {

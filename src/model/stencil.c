@@ -64,8 +64,8 @@ static cn_view *add_view(cn_stencil *stencil, const sight *seen, cinch_error *er
     return view;
 }
 
-/* One more place of the view: it goes on its last run, or begins one. A run's second place says its steps: along
- * a row, or from row to row at an image's edge. Runs have room for powers of two. */
+/* One more place of the view: it goes on its last run, or begins one. A run's second place says its steps:
+ * along a row, or from row to row at an image's edge. Runs have room for powers of two. */
 static cinch_status add_place(cn_view *view, size_t x, size_t y, cinch_error *error)
 {
     cn_run *runs = (cn_run *)view->runs, *last = view->nrun ? &runs[view->nrun - 1] : NULL;
@@ -86,7 +86,8 @@ static cinch_status add_place(cn_view *view, size_t x, size_t y, cinch_error *er
     return CINCH_OK;
 }
 
-/* A row of places, those of one remainder of the stride after the other: alike are places of one remainder. */
+/* A row of places, those of one remainder of the stride after the other: alike are places of one
+ * remainder. */
 static cinch_status add_row(cn_stencil *stencil, const cn_convolution *c, bool up, size_t row, size_t y,
                             cinch_error *error)
 {

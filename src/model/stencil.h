@@ -10,8 +10,8 @@ typedef struct cn_stencil {
     size_t nview;
 } cn_stencil;
 
-/* Rows [first, first + count) of the smaller image, seeing the larger one; `up`: of the larger image, seeing the
- * smaller one. Place 0 is the first of these rows. The window has at most CN_MOST_CELLS cells. */
+/* Rows [first, first + count) of the smaller image, seeing the larger one; `up`: of the larger image, seeing
+ * the smaller one. Place 0 is the first of these rows. The window has at most CN_MOST_CELLS cells. */
 cinch_status cn_stencil_new(cn_stencil *stencil, const cn_convolution *convolution, bool up, size_t first,
                             size_t count, cinch_error *error);
 void cn_stencil_clear(cn_stencil *stencil);

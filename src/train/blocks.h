@@ -23,8 +23,8 @@ void cn_blocks_free(cn_blocks *blocks);
 /* Before a thread's first block of a batch. */
 void cn_blocks_begin(cn_blocks *blocks, size_t thread);
 
-/* Where the thread's next block is summed, [count], not cleared; that cleared; and that block number `block` is whole: the
- * thread's blocks come in order. */
+/* Where the thread's next block is summed, [count], not cleared; that cleared; and that block number `block`
+ * is whole: the thread's blocks come in order. */
 void *cn_blocks_open(cn_blocks *blocks, size_t thread);
 void cn_blocks_clear(cn_blocks *blocks, size_t thread);
 void cn_blocks_close(cn_blocks *blocks, size_t thread, size_t block);

@@ -68,7 +68,8 @@ bool cn_bundles_fit(const cinch_model *model, const cn_node *nodes, const cn_obj
         const cn_bundled *bundled = node->layer->bundled;
         if (node->idle)
             continue;
-        if (!bundled || (bundled->fits && !bundled->fits(node)))
+        /* Before each layer, so that no sum of sizes wraps. */
+        if (values > MOST_VALUES || !bundled || (bundled->fits && !bundled->fits(node)))
             return false;
         size_t width = cn_shape_size(node->output);
         values += values_of(node);
@@ -82,8 +83,8 @@ bool cn_bundles_fit(const cinch_model *model, const cn_node *nodes, const cn_obj
 
 /* ---- Making -------------------------------------------------------------------------------------------- */
 
-/* Bundles of a block: as many as the batch has blocks of CN_BLOCK_ROWS bundles for, so that small batches still
- * have blocks for several threads. */
+/* Bundles of a block: few enough that the batch has some BLOCKS of them, which threads can share, and no sum
+ * is over more than CN_BLOCK_ROWS rows. */
 static size_t bundles_of(const cinch_model *model, const cn_node *nodes, size_t batch)
 {
     enum { BLOCKS = 16 };
@@ -275,8 +276,8 @@ static void gather(const cn_bundles *bundles, const cn_step *step, const carrier
     }
 }
 
-/* The loss of the block's rows: each place of a bundle summed by itself, then in a tree of halves. Whole blocks
- * go some values at a time, the others column by column, since they have places without a row. */
+/* The loss of the block's rows: each place of a bundle summed by itself, then in a tree of halves. Whole
+ * blocks go some values at a time, the others column by column, since they have places without a row. */
 static double loss(const cn_bundles *bundles, const cn_step *step, const carrier *hand, const void *input,
                    size_t batch_rows, size_t count)
 {

@@ -1,6 +1,6 @@
 /* A net that goes by bundles of rows (math/bundles.h): images small enough that a bundle of them stays in the
- * cache, and tables of few columns. There a vector holds one value of several rows, so that nothing is lost at
- * the ends of short rows, and a step of a table with two hidden units costs what its arithmetic costs.
+ * cache, and tables of few columns. There a vector holds one value of several rows, so that nothing is lost
+ * at the ends of short rows, and a step of a table with two hidden units costs what its arithmetic costs.
  *
  * A batch is cut into blocks of some bundles, and a block carried through at once by one thread. The sums of
  * its gradients are kept for each place in a bundle by itself: each is over CN_BLOCK_ROWS rows at most, in
@@ -30,8 +30,8 @@ void cn_bundles_free(cn_bundles *bundles);
 size_t cn_bundles_rows(const cn_bundles *bundles);
 size_t cn_bundles_scratch(const cn_bundles *bundles); /* reals for each thread */
 
-/* Says that every step's batch is all `rows` rows of the data, in its order: where they are few they are kept as they
- * were gathered the first time. */
+/* Says that every step's batch is all `rows` rows of the data, in its order: where they are few they are kept
+ * as they were gathered the first time. */
 cinch_status cn_bundles_keep(cn_bundles *bundles, size_t rows, cinch_error *error);
 
 /* Before a thread's first block of a batch; then rows [first, first + count) of it, order[] of the data:

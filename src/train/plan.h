@@ -37,8 +37,8 @@ typedef struct cn_plan {
      * none. */
     cn_blocks *blocks;
     size_t *block_place; /* [parameters]: where it lies in them; SIZE_MAX: it is summed by tiles */
-    /* The net goes by bundles: then what is above from `input` on is hardly there, and this carries the rows. NULL:
-     * it does not. */
+    /* Carries the rows of a net that goes by bundles: then of the above, from `input` on, there are the nodes
+     * and the scratch alone. NULL: the net does not. */
     cn_bundles *bundles;
 
     /* `local`: what is wanted of the whole batch. Else the same as the above. */
@@ -85,15 +85,15 @@ void cn_plan_share(const cn_plan *plan, size_t batch_rows, size_t nthread, size_
 void cn_plan_carry(const cn_plan *plan, const cn_step *step, const cinch_data *data, const size_t *order,
                    size_t batch_rows, size_t first, size_t count);
 
-/* Whether a batch of so many rows had better go with the layers' units shared out: then all threads carry it together,
- * meeting after each layer. The bits are cn_plan_carry's. */
+/* Whether a batch of so many rows had better go with the layers' units shared out: then all threads carry it
+ * together, meeting after each layer. The bits are cn_plan_carry's. */
 bool cn_plan_goes_together(const cn_plan *plan, size_t batch_rows, size_t nthread);
 void cn_plan_carry_together(const cn_plan *plan, const cn_step *step, cn_threads *threads,
                             const cinch_data *data, const size_t *order, size_t batch_rows);
 
-/* After all rows' passes: one tile's gradient, the sum over its parameter's uses, to
- * gradient[tile->count]. Of several panels' tiles (tile->npanel) one behind the other: of matrices, where the net does not
- * go by bundles. */
+/* After all rows' passes: one tile's gradient, the sum over its parameter's uses, to gradient[tile->count].
+ * Of several panels' tiles (tile->npanel) one behind the other: of matrices, where the net does not go by
+ * bundles. */
 void cn_plan_gradient(const cn_plan *plan, const cn_step *step, size_t batch_rows, const cn_tile *tile,
                       void *gradient);
 
