@@ -14,7 +14,7 @@ typedef float vector __attribute__((vector_size(16), may_alias));
 #define LANES_FUSED(a, b, c)    vfmaq_f32(c, a, b)
 #define LANES_WHERE(mask, a, b) vbslq_f32((uint32x4_t)(mask), a, b)
 enum { TILE_ROWS = 6, OUTER_ROWS = 6 };
-#define OUTER_TILES(X) X(1) X(2) X(3) X(4) X(5) X(6)
+#define OUTER_TILES(X) X(1, 1) X(2, 1) X(3, 1) X(4, 1) X(5, 1) X(6, 1)
 
 /* Of a vector of its reals: for kernels_pools.h. */
 #define EVEN_PLACES  0, 2, 4, 6
