@@ -42,7 +42,7 @@ static void *new_array(run *r, size_t nbytes, size_t apart)
     return r->arrays[r->narray++].start;
 }
 
-static void fill(const cn_kernels *k, void *array, size_t count, size_t seed)
+static void fill_with(const cn_kernels *k, void *array, size_t count, size_t seed)
 {
     for (size_t i = 0; i < count; i++)
         set(k, array, i, noise(seed * 1000 + i));
@@ -52,14 +52,14 @@ static void fill(const cn_kernels *k, void *array, size_t count, size_t seed)
 static void *new_reals(run *r, size_t count)
 {
     void *array = new_array(r, count * r->k->real_size, (r->narray + 1) * r->layout.apart * r->k->real_size);
-    fill(r->k, array, count, r->narray);
+    fill_with(r->k, array, count, r->narray);
     return array;
 }
 
 static float *new_floats(run *r, size_t count)
 {
     float *array = new_array(r, count * sizeof(float), (r->narray + 1) * r->layout.apart * sizeof(float));
-    fill(&cn_kernels_plain, array, count, r->narray);
+    fill_with(&cn_kernels_plain, array, count, r->narray);
     return array;
 }
 
@@ -68,7 +68,7 @@ static void *new_panels(run *r, size_t count)
 {
     assert_true(count % CN_PANEL == 0);
     void *array = new_array(r, count * r->k->real_size, 0);
-    fill(r->k, array, count, r->narray);
+    fill_with(r->k, array, count, r->narray);
     return array;
 }
 
