@@ -140,18 +140,20 @@ static void run_outer(run *r, size_t rows, size_t in, size_t out)
 {
     void *b = new_rows(r, rows, out);
     zero_padding(r, b, rows, out, cn_stride(out));
+    const size_t npanel = out > CN_PANEL ? 2 : 1;
     cn_outer outer = {.rows = rows,
                       .a = new_rows(r, rows, in),
                       .a_stride = cn_stride(in),
                       .b = b,
                       .b_stride = cn_stride(out),
-                      .panel = (out - 1) / CN_PANEL,
+                      .panel = (out - 1) / CN_PANEL + 1 - npanel,
+                      .npanel = npanel,
                       .row = in / 3,
                       .nrow = in - in / 3,
                       .accumulate = rows % 2};
-    outer.tile = new_panels(r, outer.nrow * CN_PANEL);
+    outer.tile = new_panels(r, npanel * outer.nrow * CN_PANEL);
     r->k->outer(&outer);
-    keep_reals(r, outer.tile, outer.nrow * CN_PANEL);
+    keep_reals(r, outer.tile, npanel * outer.nrow * CN_PANEL);
 }
 
 static void run_column_sums(run *r, size_t rows, size_t width, size_t more)
