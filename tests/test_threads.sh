@@ -33,6 +33,16 @@ same_on_threads "batches of one row" --train "$data/floats.npy" --epochs 2 --bat
     --scale standard --loss huber
 same_on_threads "a wide net" --train "$data/images.npy" --epochs 2 --batch 64 \
     --encoder 'dense 301 selu | dense 150 leaky' --decoder 'dense 301 sigmoid | dense 20 sigmoid'
+# Few rows and many weights: several threads share out a layer's units, one does not.
+same_on_threads "units shared out: a last batch of one row" --train table.csv --epochs 2 --batch 67 \
+    --encoder 'noise gaussian 0.1 | dense 203 gelu | dropout 0.2 | dense 161 relu | dense 5 tanh' --shuffle true \
+    --decoder 'dense 161 selu | dense 203 | dense 12' --penalty 'activity_l1 0.001 | weight_l2 1e-4'
+same_on_threads "units shared out: tied, one row at a time" --train table.csv --epochs 1 --batch 1 --limit 80 \
+    --encoder 'dense 203 tanh | dense 190 sigmoid' --decoder 'tied relu linear' --optimizer 'adam lr=0.01'
+same_on_threads "units shared out: contractive" --train "$data/bytes.npy" --epochs 1 --batch 9 --limit 300 \
+    --encoder 'dense 210 silu | dense 190 sigmoid' --penalty 'contractive 0.01' --decoder 'mirror sigmoid' --loss bce
+same_on_threads "units shared out: variational" --train "$data/bytes.npy" --epochs 1 --batch 9 --limit 300 \
+    --encoder 'dense 210 relu | dense 190 relu | variational 17' --decoder 'mirror sigmoid' --loss bce
 same_on_threads "tied, a batch's mean code, its validation's" --train table.csv --epochs 6 --batch 70 \
     --encoder 'dropout 0.1 | dense 21 relu | dense 37 sigmoid' --decoder 'tied tanh linear' --validation 0.3 \
     --penalty 'kl_sparsity 0.1 0.01 | weight_l2 0.001' --optimizer 'adam lr=0.01'
