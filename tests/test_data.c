@@ -294,7 +294,7 @@ static void test_scalers(void **state)
             assert_true(scaled[k / 3 * 5 + f] ==
                         (float)((table_values[k] - scaler.offset[at]) * scaler.scale[at]));
         }
-        cn_scaler_invert(&scaler, 3, scaled, 5, back);
+        cn_scaler_invert(&scaler, 3, scaled, 5, false, back);
         for (size_t k = 0; k < 9; k++)
             assert_true(fabs((double)back[k] - table_values[k]) <= 1e-6 * fabs(table_values[k]));
 
@@ -308,6 +308,33 @@ static void test_scalers(void **state)
         cn_scaler_clear(&scaler);
         cn_free(json);
     }
+    cinch_data_free(data);
+}
+
+/* Back to the type's units, near and far, wherever the values lie: by a float's factor as by a division. */
+static void test_unit_undone(void **state)
+{
+    enum { ROWS = 7, FEATURES = 53, STRIDE = 64 };
+    static const uint16_t maxima[ROWS * FEATURES];
+    static float scaled[ROWS * STRIDE], back[ROWS * FEATURES + 16];
+    cinch_data *data = cinch_data_view(CINCH_U16, SHAPE2(ROWS, FEATURES), maxima, NULL);
+    cn_scaler scaler;
+
+    (void)state;
+    assert_int_equal(cn_scaler_fit(&scaler, CN_SCALE_UNIT, data, ROWS, false, NULL), CINCH_OK);
+    for (size_t i = 0; i < ROWS * STRIDE; i++)
+        scaled[i] = (float)i / (ROWS * STRIDE) - 0.25f;
+    for (size_t shift = 0; shift < 32; shift++) {
+        float *to = back + shift / 2;
+        memset(back, 0, sizeof back);
+        cn_scaler_invert(&scaler, ROWS, scaled, STRIDE, shift % 2, to);
+        for (size_t r = 0; r < ROWS; r++)
+            for (size_t f = 0; f < FEATURES; f++)
+                assert_true(to[r * FEATURES + f] == scaled[r * STRIDE + f] * 65535.0f);
+        for (size_t i = 0; i < shift / 2; i++)
+            assert_true(back[i] == 0 && back[ROWS * FEATURES + 15] == 0);
+    }
+    cn_scaler_clear(&scaler);
     cinch_data_free(data);
 }
 
@@ -730,11 +757,11 @@ int main(void)
         cmocka_unit_test(test_load_csv),    cmocka_unit_test(test_load_columns),
         cmocka_unit_test(test_label_file),  cmocka_unit_test(test_memory),
         cmocka_unit_test(test_types),       cmocka_unit_test(test_scalers),
-        cmocka_unit_test(test_unit),        cmocka_unit_test(test_missing),
-        cmocka_unit_test(test_bad_scalers), cmocka_unit_test(test_gather),
-        cmocka_unit_test(test_save_csv),    cmocka_unit_test(test_save_floats),
-        cmocka_unit_test(test_save_load),   cmocka_unit_test(test_starved),
-        cmocka_unit_test(test_donut),
+        cmocka_unit_test(test_unit),        cmocka_unit_test(test_unit_undone),
+        cmocka_unit_test(test_missing),     cmocka_unit_test(test_bad_scalers),
+        cmocka_unit_test(test_gather),      cmocka_unit_test(test_save_csv),
+        cmocka_unit_test(test_save_floats), cmocka_unit_test(test_save_load),
+        cmocka_unit_test(test_starved),     cmocka_unit_test(test_donut),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

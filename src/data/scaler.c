@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "data/data.h"
+#include "data/values.h"
 #include "format/json.h"
 
 static cinch_status allocate(cn_scaler *scaler, cn_scale kind, size_t features, bool uniform, bool fill,
@@ -185,16 +186,13 @@ cinch_status cn_scaler_fit(cn_scaler *scaler, cn_scale kind, const cinch_data *d
 
 /* ---- Undoing ------------------------------------------------------------------------------------------- */
 
-void cn_scaler_invert(const cn_scaler *scaler, size_t nrow, const float *scaled, size_t stride, float *values)
+void cn_scaler_invert(const cn_scaler *scaler, size_t nrow, const float *scaled, size_t stride, bool far,
+                      float *values)
 {
-    const size_t step = scaler->uniform ? 0 : 1;
+    const size_t features = scaler->features;
 
-    for (size_t row = 0; row < nrow; row++, scaled += stride, values += scaler->features) {
-        for (size_t f = 0; f < scaler->features; f++) {
-            double scale = scaler->scale[f * step], offset = scaler->offset[f * step];
-            values[f] = (float)(scale != 0 ? (double)scaled[f] / scale + offset : offset);
-        }
-    }
+    for (size_t row = 0; row < nrow; row++, scaled += stride, values += features)
+        cn_values_unscale(scaled, features, scaler->offset, scaler->scale, !scaler->uniform, far, values);
 }
 
 /* ---- As JSON ------------------------------------------------------------------------------------------- */

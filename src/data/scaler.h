@@ -30,9 +30,9 @@ cinch_status cn_scaler_fit(cn_scaler *scaler, cn_scale kind, const cinch_data *d
                            bool mean_for_missing, cinch_error *error);
 void cn_scaler_clear(cn_scaler *scaler);
 
-/* values[nrow][features] back to original units: x = scaled / scale + offset, in double until the end;
- * scale 0 gives offset. */
-void cn_scaler_invert(const cn_scaler *scaler, size_t nrow, const float *scaled, size_t stride,
+/* values[nrow][features] back to original units: x = scaled / scale + offset; scale 0
+ * gives offset. `far`: as cn_values_unscale has it. */
+void cn_scaler_invert(const cn_scaler *scaler, size_t nrow, const float *scaled, size_t stride, bool far,
                       float *values);
 
 /* JSON {"kind":"unit","offset":[0],"scale":[0.00392...]} (numbers that read back exactly; "fill" where

@@ -4,6 +4,9 @@
 
 #include <math.h>
 #include <string.h>
+#ifdef __SSE__
+#include <xmmintrin.h>
+#endif
 
 #include "math/elementwise.h"
 
@@ -152,6 +155,63 @@ void cn_values_scale(const double *values, size_t count, const double *offset, c
         scale_f64(values, count, offset, scale, step, x);
     else
         scale_double(values, count, offset, scale, step, x);
+}
+
+/* A factor that a float holds exactly: the unit of a type. */
+CN_CLONES static void times(const float *x, size_t count, float factor, float *values)
+{
+    CN_INDEPENDENT
+    for (size_t i = 0; i < count; i++)
+        values[i] = x[i] * factor;
+}
+
+/* The same past the caches, whole lines at a time. */
+static void times_far(const float *x, size_t count, float factor, float *values)
+{
+#ifdef __SSE__
+    enum { LINE = 64 / sizeof(float), QUARTER = LINE / 4 };
+    size_t before = ((uintptr_t)64 - (uintptr_t)values % 64) % 64 / sizeof(float);
+    before = before < count ? before : count;
+    const size_t end = before + (count - before) / LINE * LINE;
+    times(x, before, factor, values);
+    for (size_t i = before; i < end; i += LINE)
+        for (size_t j = i; j < i + LINE; j += QUARTER)
+            _mm_stream_ps(values + j, _mm_mul_ps(_mm_loadu_ps(x + j), _mm_set1_ps(factor)));
+    times(x + end, count - end, factor, values + end);
+    _mm_sfence();
+#else
+    times(x, count, factor, values);
+#endif
+}
+
+CN_CLONES static void unscale(const float *x, size_t count, double offset, double factor, float *values)
+{
+    CN_INDEPENDENT
+    for (size_t i = 0; i < count; i++)
+        values[i] = (float)((double)x[i] * factor + offset);
+}
+
+CN_CLONES static void unscale_each(const float *x, size_t count, const double *offset, const double *scale,
+                                   float *values)
+{
+    CN_INDEPENDENT
+    for (size_t i = 0; i < count; i++) {
+        const double by = scale[i] != 0 ? scale[i] : 1, from = scale[i] != 0 ? (double)x[i] : 0;
+        values[i] = (float)(from / by + offset[i]);
+    }
+}
+
+void cn_values_unscale(const float *x, size_t count, const double *offset, const double *scale, size_t step,
+                       bool far, float *values)
+{
+    const double factor = *scale != 0 ? 1 / *scale : 0;
+
+    if (step != 0)
+        unscale_each(x, count, offset, scale, values);
+    else if (*offset == 0 && fabs((double)(float)factor - factor) <= 0x1p-50 * factor)
+        (far ? times_far : times)(x, count, (float)factor, values);
+    else
+        unscale(x, count, *offset, factor, values);
 }
 
 cn_values_gather *cn_values_gatherer(cinch_type type)

@@ -14,6 +14,11 @@ bool cn_values_finite(cinch_type type, const void *stored, size_t count);
 void cn_values_scale(const double *values, size_t count, const double *offset, const double *scale,
                      size_t step, size_t real_size, void *x);
 
+/* And back: values[i] = x[i] / scale[i * step] + offset[i * step]; scale 0 gives the offset. values may be x.
+ * `far`: they are part of so many that no cache keeps them, and are written past it. */
+void cn_values_unscale(const float *x, size_t count, const double *offset, const double *scale, size_t step,
+                       bool far, float *values);
+
 /* Read and scale in one, to floats, for the types that training meets most; NULL for the others. */
 typedef void cn_values_gather(const void *stored, size_t count, const double *offset, const double *scale,
                               size_t step, float *x);

@@ -102,7 +102,7 @@ static void take_rows(const cn_evaluator *evaluator, const void *buffer, size_t 
         else
             memcpy(results + r * features, row, features * sizeof *results);
     }
-    cn_scaler_invert(&model->scaler, rows, results, features, results);
+    cn_scaler_invert(&model->scaler, rows, results, features, false, results);
 }
 
 /* A chunk's results, from the plan's rows `place` on to the caller's rows `first` on. */

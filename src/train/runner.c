@@ -9,7 +9,7 @@
 #include "train/inference.h"
 
 enum { ENCODE, DECODE, RECONSTRUCT, NTASK };
-enum { ROWS_WORTH_THREADS = 384, SCORED_AT_A_TIME = 8192, GENERATED_AT_A_TIME = 4096 };
+enum { ROWS_WORTH_THREADS = 384, SCORED_AT_A_TIME = 8192, GENERATED_AT_A_TIME = 4096, FAR_REALS = 1 << 20 };
 
 struct cinch_runner {
     const cinch_model *model;
@@ -112,7 +112,7 @@ static void run_share(void *arg, size_t thread)
         const float *output = cn_inference_run(job->inference, thread, rows, &stride);
         float *results = job->results + first * job->width;
         if (job->invert)
-            cn_scaler_invert(job->invert, rows, output, stride, results);
+            cn_scaler_invert(job->invert, rows, output, stride, job->nrow * job->width > FAR_REALS, results);
         for (size_t r = 0; r < rows && !job->invert; r++)
             memcpy(results + r * job->width, output + r * stride, job->width * sizeof *results);
     }
