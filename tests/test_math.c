@@ -416,6 +416,36 @@ static void test_product_follows_the_sum(void **state)
             }
 }
 
+/* One row leaves out its zeros, runs of them and single ones; with another it does not. */
+static void test_product_of_one_row_is_the_same(void **state)
+{
+    (void)state;
+    static const size_t widths[] = {1, 15, 16, 40, 784, 768 * 2 + 5}, outs[] = {1, 33, 16 * 15};
+    FOR_TABLES(k)
+    for (size_t w = 0; w < sizeof widths / sizeof *widths; w++)
+        for (size_t o = 0; o < sizeof outs / sizeof *outs; o++) {
+            problem p = problem_new(k, 2, widths[w], outs[o]);
+            for (size_t i = 0; i < widths[w]; i++)
+                if (i % 40 < 21 || i % 3 == 0)
+                    set(k, p.x.start, i, i % 2 ? 0.0 : -0.0);
+            cn_product both = product_of(&p, CN_SIGMOID), one = both;
+            k->product(&both);
+            guarded y = buffer_new(k, 1, outs[o], 9, 7), z = buffer_new(k, 1, outs[o], 9, 7);
+            one.rows = 1;
+            one.y = y.start;
+            one.z = z.start;
+            k->product(&one);
+            assert_memory_equal(y.start, p.y.start, outs[o] * k->real_size);
+            assert_memory_equal(z.start, p.z.start, outs[o] * k->real_size);
+            one.z = NULL;
+            k->product(&one);
+            assert_memory_equal(y.start, p.y.start, outs[o] * k->real_size);
+            guarded_free(&y);
+            guarded_free(&z);
+            problem_free(&p);
+        }
+}
+
 static void test_product_in_parts_is_the_same(void **state)
 {
     (void)state;
@@ -870,6 +900,7 @@ int main(void)
         cmocka_unit_test(test_a_slope_meets_its_gradient),
         cmocka_unit_test(test_activation_words),
         cmocka_unit_test(test_product_follows_the_sum),
+        cmocka_unit_test(test_product_of_one_row_is_the_same),
         cmocka_unit_test(test_product_in_parts_is_the_same),
         cmocka_unit_test(test_nan_comes_through),
         cmocka_unit_test(test_tree_sum),

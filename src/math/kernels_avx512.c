@@ -18,6 +18,21 @@ typedef __m512 vector;
 #define LANES_GREATER(a, b)           _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ)
 #define LANES_EQUAL(a, b)             _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ)
 #define LANES_WHERE(mask, a, b)       _mm512_mask_blend_ps(mask, b, a)
+/* What is not 0 of a vector of `count` reals that begins at `place`, packed, and its places; how much. Stores
+ * whole vectors. For kernels_row.h. */
+static inline size_t lanes_packed(const float *from, size_t count, int32_t place, float *values,
+                                  int32_t *places)
+{
+    const __mmask16 some = count < 16 ? (__mmask16)_bzhi_u32(0xffff, (unsigned)count) : 0xffff;
+    const __m512 all = _mm512_maskz_loadu_ps(some, from);
+    const __mmask16 wanted = _mm512_cmp_ps_mask(all, _mm512_setzero_ps(), _CMP_NEQ_UQ);
+    const __m512i numbers = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    _mm512_storeu_ps(values, _mm512_maskz_compress_ps(wanted, all));
+    _mm512_storeu_si512(
+        places, _mm512_maskz_compress_epi32(wanted, _mm512_add_epi32(numbers, _mm512_set1_epi32(place))));
+    return (size_t)__builtin_popcount(wanted);
+}
+#define LANES_PACKED lanes_packed
 enum { OUTER_ROWS = 24 };
 #define OUTER_TILES(X)                                                                                       \
     X(1, 1)                                                                                                  \

@@ -105,6 +105,8 @@ static void activate_backward(cn_activation activation, size_t rows, size_t widt
 
 /* ---- Products ------------------------------------------------------------------------------------------ */
 
+#include "math/kernels_row.h"
+
 typedef void product_tile_of(size_t in, const real *x, size_t x_stride, const real *panel, size_t panel_size,
                              bool more, const real *bias, real *out, size_t out_stride);
 
@@ -166,6 +168,10 @@ static void product_rows(const product_part *part)
 
 static void product(const cn_product *p)
 {
+    if (p->rows == 1) {
+        product_row(p);
+        return;
+    }
     const size_t in = p->in > MOST_IN ? PRODUCT_IN : p->in;
     for (size_t row = 0; row < p->rows; row += PRODUCT_ROWS)
         for (size_t first = 0; first == 0 || first < p->in; first += in) {
