@@ -517,6 +517,15 @@ static void run_bundle_split(run *r, size_t rows, size_t width, size_t more)
     keep_reals(r, bundles, (width - 1) * step + CN_BUNDLE);
 }
 
+static void run_bundle_join(run *r, size_t rows, size_t width, size_t more)
+{
+    size_t count = 1 + rows % CN_BUNDLE, step = CN_BUNDLE * (1 + more % 3);
+    void *joined = new_rows(r, count, width);
+    r->k->bundle_join(count, width, step, new_panels(r, (width - 1) * step + CN_BUNDLE), cn_stride(width),
+                      joined);
+    keep_rows(r, joined, count, width, cn_stride(width));
+}
+
 static void run_bundle_add(run *r, size_t a, size_t b, size_t c)
 {
     size_t count = a * b + c;
@@ -611,6 +620,7 @@ static guard_case cases[] = {
     CASE(bundle_products),
     CASE(bundle_totals),
     CASE(bundle_split),
+    CASE(bundle_join),
     CASE(bundle_max),
     CASE(bundle_max_backward),
     CASE(bundle_sum),

@@ -28,8 +28,8 @@ typedef struct cn_view {
     const cn_run *runs;
 } cn_view;
 
-/* y[o][p] = bias[o] + sum over i < in, cells of p:
- *     weight[o weight_out + i weight_in + tap] x[i][place], added in this order; o < out. bias NULL: 0. */
+/* y[o][p] = sum over i < in, cells of p:
+ *     weight[o weight_out + i weight_in + tap] x[i][place], added in this order, + bias[o]; o < out. bias NULL: 0. */
 typedef struct cn_bundle_sums {
     const cn_view *views;
     size_t nview, out, in;
@@ -61,6 +61,7 @@ typedef struct cn_bundle_products {
  *     bundle_add          sums[r] += sum over `count` bundles of their value of row r, in double
  *     bundle_split        rows[r][stride] to value f of a bundle, `step` reals apart, r < count <= CN_BUNDLE;
  *                         the other rows' are 0
+ *     bundle_join         and back, the first `count` rows, whose room up to a whole panel is written
  *     bundle_max, bundle_max_backward, bundle_sum, bundle_repeat
  *                         what pool_max and its kin do (math/planes.h)
  *     bundle_fold         reals[i] = the sum of value i over the bundle's rows, in a tree of halves */

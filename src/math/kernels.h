@@ -111,6 +111,8 @@ typedef struct cn_kernels {
     void (*bundle_totals)(size_t planes, size_t plane, const void *x, void *sums);
     void (*bundle_split)(size_t count, size_t nvalue, size_t stride, const void *rows, size_t step,
                          void *bundles);
+    void (*bundle_join)(size_t count, size_t nvalue, size_t step, const void *bundles, size_t stride,
+                        void *rows);
     void (*bundle_max)(const cn_pooling *pooling, const void *x, void *y, void *which);
     void (*bundle_max_backward)(const cn_pooling *pooling, const void *dy, const void *which, void *dx);
     void (*bundle_sum)(const cn_pooling *pooling, bool mean, const void *x, void *y);

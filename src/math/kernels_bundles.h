@@ -33,7 +33,8 @@ static void pack_taps(const cn_bundle_sums *s, const cn_view *view, size_t plane
 typedef struct going {
     size_t in, ncell, x_plane, y_plane;
     const size_t *offsets;
-    const real *weights, *bias; /* bias NULL: on top of what is in y */
+    bool more;                  /* on top of what is in y */
+    const real *weights, *bias; /* bias: 0 until the last go */
 } going;
 
 /* `planes` by `places` sums stay in registers: each x that is loaded serves all planes, each weight all
@@ -43,16 +44,17 @@ CN_INLINE void sums_tile(size_t planes, size_t places, const going *go, const re
 {
     const size_t in_planes = go->in, ncell = go->ncell, x_plane = go->x_plane, y_plane = go->y_plane;
     const size_t *const offsets = go->offsets;
+    const real *const bias = go->bias;
     for (; ntile > 0; ntile--, x += places * x_step, y += places * y_step) {
-        lanes sums[8][8];
+        lanes sums[8][14];
         UNROLLED
         for (size_t o = 0; o < planes; o++) {
             UNROLLED
             for (size_t p = 0; p < places; p++) {
-                if (go->bias)
-                    sums[o][p] = (lanes){0} + go->bias[o];
-                else
+                if (go->more)
                     sums[o][p] = load_part(y + o * y_plane + p * y_step);
+                else
+                    sums[o][p] = (lanes){0};
             }
         }
         const real *weight = go->weights, *from = x;
@@ -70,16 +72,20 @@ CN_INLINE void sums_tile(size_t planes, size_t places, const going *go, const re
         for (size_t o = 0; o < planes; o++) {
             UNROLLED
             for (size_t p = 0; p < places; p++)
-                store_part(y + o * y_plane + p * y_step, sums[o][p]);
+                store_part(y + o * y_plane + p * y_step, sums[o][p] + bias[o]);
         }
     }
 }
 
 /* As many sums as the registers hold; of each number of planes the largest tile first, one place last. */
 #ifdef MANY_REGISTERS
-#define SUMS_TILES(X) X(8, 3) X(8, 1) X(4, 6) X(4, 2) X(4, 1) X(2, 8) X(2, 3) X(2, 1) X(1, 8) X(1, 3) X(1, 1)
+#define SUMS_TILES(X)                                                                                        \
+    X(8, 3)                                                                                                  \
+    X(8, 1)                                                                                                  \
+    X(4, 6) X(4, 2) X(4, 1) X(2, 8) X(2, 3) X(2, 1) X(1, 14) X(1, 13) X(1, 12) X(1, 6) X(1, 3) X(1, 2) X(1, 1)
 #else
-#define SUMS_TILES(X) X(4, 3) X(4, 1) X(2, 4) X(2, 1) X(1, 8) X(1, 3) X(1, 1)
+#define SUMS_TILES(X)                                                                                        \
+    X(4, 3) X(4, 1) X(2, 4) X(2, 1) X(1, 14) X(1, 13) X(1, 12) X(1, 6) X(1, 3) X(1, 2) X(1, 1)
 #endif
 
 #define SUMS_TILE(planes, places)                                                                            \
@@ -112,7 +118,7 @@ static void sums_run(const struct sums_tiles *tile, const going *go, const cn_ru
         x += places * x_step;
         y += places * y_step;
         left -= places;
-        if (left > 0 && go->bias) {
+        if (left > 0 && !go->more) {
             const size_t back = tile->places - left;
             tile->run(go, x - back * x_step, x_step, y - back * y_step, y_step, 1);
             return;
@@ -124,6 +130,7 @@ static void sums_run(const struct sums_tiles *tile, const going *go, const cn_ru
 static void sums_planes(const cn_bundle_sums *s, const cn_view *view, const struct sums_tiles *tile,
                         size_t plane)
 {
+    static const real none[8];
     real weights[MOST_WEIGHTS], bias[8] = {0};
     size_t offsets[CN_MOST_CELLS];
     const size_t most = MOST_WEIGHTS / tile->planes / (view->ncell ? view->ncell : 1);
@@ -131,14 +138,14 @@ static void sums_planes(const cn_bundle_sums *s, const cn_view *view, const stru
                 .x_plane = s->x_plane * CN_BUNDLE,
                 .y_plane = s->y_plane * CN_BUNDLE,
                 .offsets = offsets,
-                .weights = weights,
-                .bias = bias};
+                .weights = weights};
     for (size_t c = 0; c < view->ncell; c++)
         offsets[c] = view->offsets[c] * CN_BUNDLE;
     for (size_t o = 0; s->bias && o < tile->planes; o++)
         bias[o] = ((const real *)s->bias)[plane + o];
-    for (size_t first = 0; first == 0 || first < s->in; first += most, go.bias = NULL) {
+    for (size_t first = 0; first == 0 || first < s->in; first += most, go.more = true) {
         go.in = smaller(s->in - first, most);
+        go.bias = s->in - first <= most ? bias : none;
         pack_taps(s, view, plane, tile->planes, first, go.in, weights);
         for (size_t part = 0; part < PARTS; part++)
             for (size_t r = 0; r < view->nrun; r++)
@@ -354,6 +361,23 @@ static void bundle_split(size_t count, size_t nvalue, size_t stride, const void 
         }
 }
 
+static void bundle_join(size_t count, size_t nvalue, size_t step, const void *bundles, size_t stride,
+                        void *rows)
+{
+    const real *from = bundles;
+    real *to = rows;
+    for (size_t first = 0; first < count; first += LANES)
+        for (size_t f = 0; f < nvalue; f += LANES) {
+            const size_t nrow = smaller(count - first, LANES);
+            lanes block[LANES];
+            for (size_t i = 0; i < LANES; i++)
+                block[i] = f + i < nvalue ? load_part(from + (f + i) * step + first) : (lanes){0};
+            turn(block);
+            for (size_t r = 0; r < nrow; r++)
+                store_lanes(to + (first + r) * stride + f, block[r]);
+        }
+}
+
 /* ---- Pooling ------------------------------------------------------------------------------------------- */
 
 /* One window: its first cell in the large plane, its rows and columns that lie in it, and the place of the
@@ -512,6 +536,6 @@ static void bundle_repeat(const cn_pooling *p, bool mean, const void *x, void *y
 
 #define CN_KERNELS_BUNDLES                                                                                   \
     .bundle_sums = bundle_sums, .bundle_products = bundle_products, .bundle_totals = bundle_totals,          \
-    .bundle_split = bundle_split, .bundle_max = bundle_max, .bundle_max_backward = bundle_max_backward,      \
-    .bundle_sum = bundle_sum, .bundle_repeat = bundle_repeat, .bundle_add = bundle_add,                      \
-    .bundle_fold = bundle_fold
+    .bundle_split = bundle_split, .bundle_join = bundle_join, .bundle_max = bundle_max,                      \
+    .bundle_max_backward = bundle_max_backward, .bundle_sum = bundle_sum, .bundle_repeat = bundle_repeat,    \
+    .bundle_add = bundle_add, .bundle_fold = bundle_fold

@@ -8,7 +8,7 @@
 #include "model/stencil.h"
 
 /* Pooled at a time: so many planes of as many rows of windows as have so many values. */
-enum { PLANES = 8, BAND = 1 << 11 };
+enum { PLANES = 8, BAND = 1 << 10 };
 
 /* ---- The plan ------------------------------------------------------------------------------------------ */
 
@@ -206,7 +206,8 @@ static void pool_bands(const cn_convolving *layer, const cn_flow *flow, const cn
         for (size_t c = 0; c < count; c++) {
             size_t place = (first + c) * plane + of.first * whole.small_width;
             step->kernels->bundle_max(&pooling, value(step, values, c * sums.y_plane),
-                                      value(step, flow->y, place), value(step, flow->kept, place));
+                                      value(step, flow->y, place),
+                                      flow->kept ? value(step, flow->kept, place) : NULL);
         }
     }
 }

@@ -4,10 +4,11 @@
 
 #include "base/memory.h"
 
-/* What one place sees: where, and through which cell of the window. */
+/* What one place sees: where, the first of these, and through which cell of the window; in the order in which
+ * the planes' correlations add it (model/convolution.h), so that both give the same bits. */
 typedef struct sight {
-    size_t count;
-    size_t places[CN_MOST_CELLS], taps[CN_MOST_CELLS];
+    size_t count, first;
+    size_t places[CN_MOST_CELLS], taps[CN_MOST_CELLS], turns[CN_MOST_CELLS];
 } sight;
 
 /* Whether row `small` of the smaller image meets row `large` of the larger one with a cell of the window. */
@@ -17,20 +18,39 @@ static bool meets(size_t small, size_t large, size_t stride, size_t before, size
     return large + before >= small * stride && *cell < kernel;
 }
 
+/* A cell's turn: down, those of one remainder of the stride after the other, as its planes lie. */
+static size_t turn_of(const cn_convolution *c, bool up, size_t a, size_t b)
+{
+    size_t s = up ? 1 : c->stride, rows = c->kernel_height / s + 1, columns = c->kernel_width / s + 1;
+    return ((a % s * s + b % s) * rows + a / s) * columns + b / s;
+}
+
+static void see(sight *seen, size_t place, size_t tap, size_t turn)
+{
+    size_t i = seen->count++;
+    for (; i > 0 && seen->turns[i - 1] > turn; i--) {
+        seen->places[i] = seen->places[i - 1];
+        seen->taps[i] = seen->taps[i - 1];
+        seen->turns[i] = seen->turns[i - 1];
+    }
+    seen->places[i] = place;
+    seen->taps[i] = tap;
+    seen->turns[i] = turn;
+    seen->first = seen->count == 1 || place < seen->first ? place : seen->first;
+}
+
 static void look(const cn_convolution *c, bool up, size_t row, size_t column, sight *seen)
 {
     size_t rows = up ? c->small_height : c->height, columns = up ? c->small_width : c->width, a, b;
-    seen->count = 0;
+    seen->count = seen->first = 0;
     for (size_t h = 0; h < rows; h++) {
         if (!(up ? meets(h, row, c->stride, c->top, c->kernel_height, &a)
                  : meets(row, h, c->stride, c->top, c->kernel_height, &a)))
             continue;
         for (size_t w = 0; w < columns; w++)
             if (up ? meets(w, column, c->stride, c->left, c->kernel_width, &b)
-                   : meets(column, w, c->stride, c->left, c->kernel_width, &b)) {
-                seen->places[seen->count] = h * columns + w;
-                seen->taps[seen->count++] = a * c->kernel_width + b;
-            }
+                   : meets(column, w, c->stride, c->left, c->kernel_width, &b))
+                see(seen, h * columns + w, a * c->kernel_width + b, turn_of(c, up, a, b));
     }
 }
 
@@ -39,7 +59,7 @@ static bool alike(const cn_view *view, const sight *seen)
     if (view->ncell != seen->count)
         return false;
     for (size_t c = 0; c < seen->count; c++)
-        if (view->taps[c] != seen->taps[c] || view->offsets[c] != seen->places[c] - seen->places[0])
+        if (view->taps[c] != seen->taps[c] || view->offsets[c] != seen->places[c] - seen->first)
             return false;
     return true;
 }
@@ -58,7 +78,7 @@ static cn_view *add_view(cn_stencil *stencil, const sight *seen, cinch_error *er
         return NULL;
     view->taps = cells + seen->count;
     for (size_t c = 0; c < seen->count; c++) {
-        cells[c] = seen->places[c] - seen->places[0];
+        cells[c] = seen->places[c] - seen->first;
         cells[seen->count + c] = seen->taps[c];
     }
     return view;
@@ -101,7 +121,7 @@ static cinch_status add_row(cn_stencil *stencil, const cn_convolution *c, bool u
                 view++;
             if (view == end && !(view = add_view(stencil, &seen, error)))
                 return CINCH_MEMORY;
-            if (add_place(view, seen.count ? seen.places[0] : 0, y + column, error))
+            if (add_place(view, seen.first, y + column, error))
                 return CINCH_MEMORY;
         }
     return CINCH_OK;
