@@ -206,6 +206,29 @@ static const net inferred[] = {
      .row = {3, {1, 1, 1}}},
 };
 
+/* Rows by themselves, a few at a time and by two threads have the bits that they have all at once. */
+static void check_rows(const net *of, cinch_model *model, const cinch_data *data, size_t nrow,
+                       const float *rows)
+{
+    static const size_t counts[] = {1, 5, 8, 23};
+    size_t features = cn_shape_size(of->row);
+    float *again = malloc(nrow * features * sizeof *again);
+    assert_non_null(again);
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        cinch_runner *runner = cinch_runner_new(model, 2, NULL);
+        assert_non_null(runner);
+        for (size_t r = 0, count; r < nrow; r += count) {
+            count = nrow - r < counts[i] ? nrow - r : counts[i];
+            assert_int_equal(cinch_runner_reconstruct(runner, data, r, count, again + r * features, NULL),
+                             CINCH_OK);
+        }
+        if (memcmp(rows, again, nrow * features * sizeof *again) != 0)
+            fail_msg("%s || %s: rows have other bits %zu at a time", of->encoder, of->decoder, counts[i]);
+        cinch_runner_free(runner);
+    }
+    free(again);
+}
+
 static void check_inference(const net *of)
 {
     enum { ROWS = 101 };
@@ -232,6 +255,7 @@ static void check_inference(const net *of)
     assert_true(rows && again && codes && wanted);
     assert_int_equal(cinch_runner_score(runner, data, 0, ROWS, false, scores, NULL), CINCH_OK);
     assert_int_equal(cinch_runner_reconstruct(runner, data, 0, ROWS, rows, NULL), CINCH_OK);
+    check_rows(of, model, data, ROWS, rows);
     cinch_data_get(data, 0, ROWS, wanted);
     for (size_t r = 0; r < ROWS; r++) {
         double sum = 0;

@@ -5,7 +5,10 @@
 #include "base/memory.h"
 #include "model/convolving.h"
 
-enum { MOST_ROWS = 96, MOST_REALS = 1 << 17 }; /* of one buffer: rows that stay in the cache */
+/* Of one buffer: rows that stay in the cache, and very near where the matrices stay in it too. */
+enum { NEAR_ROWS = 24, MOST_ROWS = 96, MOST_REALS = 1 << 17, NEAR_WEIGHTS = 1 << 17 };
+/* A row must not be wider to go in a bundle, and fewer rows in hand go faster one by one. */
+enum { WIDEST_BUNDLED = 1 << 14, FEWEST_BUNDLED = 8 };
 
 /* One primitive with what is done in one with it: behind a product or a convolution a bias and an activation,
  * before a convolution an upsampling and behind it a pooling of maxima. */
@@ -19,11 +22,13 @@ typedef struct operation {
     float factor;
     size_t *columns; /* of CN_GATHER: [out] */
     cn_pooling pooling;
-    cn_convolving convolving; /* of a convolution, its activation too */
-    const float *weight;      /* the model's, or folded */
-    float *folded;            /* owned; NULL: it is not */
-    float *room;              /* [threads][nroom]: CN_IMAGES images spread, then scratch */
+    cn_convolving convolving;       /* of a convolution, its activation too */
+    const float *weight, *unfolded; /* the model's, or folded; the model's */
+    float *folded;                  /* owned; NULL: it is not */
+    float *room;                    /* [threads][nroom]: CN_IMAGES images spread, then scratch */
     size_t nroom, nspread;
+    bool bundled;   /* may go over bundles of rows */
+    void *stencils; /* once it does: a convolution's plan for them */
 } operation;
 
 struct cn_inference {
@@ -34,7 +39,10 @@ struct cn_inference {
     size_t stride; /* of every buffer, the widest */
     size_t nthread;
     size_t rows;    /* of one run at most */
-    float *buffers; /* [threads][2][rows][stride] */
+    float *buffers; /* [threads][2][rows][stride]; bundles of rows take their rows' place */
+    bool bundled;   /* where there are rows enough: prepared for that */
+    float *scratch; /* [threads][nscratch]: of convolutions over bundles */
+    size_t nscratch;
 };
 
 /* ---- Planning ------------------------------------------------------------------------------------------ */
@@ -104,7 +112,8 @@ static void plan_convolution(cn_inference *inference, operation *before, const c
                            .in = in,
                            .out = cn_shape_size(primitive->output),
                            .convolving = layer,
-                           .weight = primitive->parameter->values};
+                           .weight = primitive->parameter->values,
+                           .unfolded = primitive->parameter->values};
 }
 
 /* Once all is known of it: its weight folded, its room. */
@@ -179,13 +188,46 @@ static cinch_status plan_primitive(cn_inference *inference, const cn_primitive *
     return CINCH_OK;
 }
 
+/* Whether it goes over bundles with the same bits as over rows: what conv and deconv do, and behind them what
+ * is done value by value. Where the remainders of a stride have not all as many cells of the window, planes
+ * add all channels of one before those of the next: no stencil does that. */
+static bool takes_bundles(const operation *planned, bool before)
+{
+    const cn_convolution *c = &planned->convolving.convolution;
+    if (is_convolution(planned))
+        return planned->vector && cn_convolving_fits(&planned->convolving) &&
+               (planned->convolving.up ||
+                (c->kernel_height % c->stride == 0 && c->kernel_width % c->stride == 0));
+    return before &&
+           (planned->kind == CN_ACTIVATE || planned->kind == CN_MAXPOOL || planned->kind == CN_RESIZE);
+}
+
+/* Marks them; whether there are any. */
+static bool mark_bundled(cn_inference *inference)
+{
+    bool before = false, any = false;
+    for (size_t i = 0; i < inference->noperation && inference->stride <= WIDEST_BUNDLED; i++) {
+        operation *planned = &inference->operations[i];
+        any |= before = planned->bundled = takes_bundles(planned, before);
+    }
+    return any;
+}
+
+/* Rows in hand: near, but so many that weights are worth their way; of bundles whole ones. */
+static size_t rows_in_hand(size_t stride, size_t weights, bool bundled)
+{
+    size_t most = weights <= NEAR_WEIGHTS ? NEAR_ROWS : MOST_ROWS, rows = MOST_REALS / stride;
+    rows = rows < most ? rows : most;
+    return bundled ? CN_BUNDLE * (rows < 2 * CN_BUNDLE ? 1 : rows / CN_BUNDLE) : rows + !rows;
+}
+
 static cinch_status plan_program(cn_inference *inference, const cn_program *program, cinch_error *error)
 {
     inference->operations = cn_new(program->count, sizeof *inference->operations, error);
     if (!inference->operations)
         return CINCH_MEMORY;
     size_t in = cn_shape_size(inference->in), out_size = cn_shape_size(inference->out);
-    size_t widest = in > out_size ? in : out_size;
+    size_t widest = in > out_size ? in : out_size, weights = 0;
     for (size_t i = 0; i < program->count; i++) {
         cinch_status status = plan_primitive(inference, &program->primitives[i], error);
         if (status)
@@ -198,11 +240,11 @@ static cinch_status plan_program(cn_inference *inference, const cn_program *prog
         if (status)
             return status;
         widest = planned->out > widest ? planned->out : widest;
+        weights += planned->matrix.in * planned->matrix.out;
     }
     inference->stride = cn_stride(widest);
     size_t count;
-    inference->rows = MOST_REALS / inference->stride < MOST_ROWS ? MOST_REALS / inference->stride : MOST_ROWS;
-    inference->rows += !inference->rows;
+    inference->rows = rows_in_hand(inference->stride, weights, mark_bundled(inference));
     if (!cn_multiply(inference->nthread * 2 * inference->rows, inference->stride, &count))
         return cn_fail(error, CINCH_MEMORY, "rows of %zu values are too large", widest);
     inference->buffers = cn_new(count, sizeof *inference->buffers, error);
@@ -231,6 +273,29 @@ cn_inference *cn_inference_new(const cinch_model *model, size_t first, size_t co
     return inference;
 }
 
+cinch_status cn_inference_prepare(cn_inference *inference, size_t rows, cinch_error *error)
+{
+    size_t most = 0, count;
+    if (inference->bundled || rows < FEWEST_BUNDLED)
+        return CINCH_OK;
+    for (size_t i = 0; i < inference->noperation; i++) {
+        operation *planned = &inference->operations[i];
+        if (!planned->bundled || !is_convolution(planned))
+            continue;
+        if (!planned->stencils && cn_convolving_plan(&planned->convolving, false, &planned->stencils, error))
+            return CINCH_MEMORY;
+        size_t values = cn_convolving_bundle_scratch(&planned->convolving, false);
+        most = values > most ? values : most;
+    }
+    inference->nscratch = most * CN_BUNDLE;
+    if (!cn_multiply(inference->nthread, inference->nscratch, &count))
+        return cn_fail(error, CINCH_MEMORY, "a bundle of %zu values is too large", most);
+    if (most && !(inference->scratch = cn_new(count, sizeof *inference->scratch, error)))
+        return CINCH_MEMORY;
+    inference->bundled = most > 0;
+    return CINCH_OK;
+}
+
 void cn_inference_free(cn_inference *inference)
 {
     if (!inference)
@@ -241,9 +306,11 @@ void cn_inference_free(cn_inference *inference)
         cn_free(inference->operations[i].columns);
         cn_free(inference->operations[i].room);
         cn_free(inference->operations[i].folded);
+        cn_convolving_plan_free(inference->operations[i].stencils);
     }
     cn_free(inference->operations);
     cn_free(inference->buffers);
+    cn_free(inference->scratch);
     cn_free(inference);
 }
 
@@ -372,20 +439,92 @@ static void reorder(const cn_inference *inference, size_t thread, size_t from, s
         order(inference->kernels, shape, x + r * inference->stride, y + r * inference->stride);
 }
 
+static size_t bundles_of(size_t rows)
+{
+    return (rows + CN_BUNDLE - 1) / CN_BUNDLE;
+}
+
+static void convolve_bundle(const cn_inference *inference, const operation *planned, size_t thread,
+                            const float *x, float *y)
+{
+    const cn_packed weight = {.reals = (void *)planned->unfolded}, bias = {.reals = planned->vector};
+    const cn_flow flow = {.x = x,
+                          .y = y,
+                          .plan = planned->stencils,
+                          .parameters = {[CN_CONVOLVING_WEIGHT] = &weight, [CN_CONVOLVING_BIAS] = &bias}};
+    const cn_step step = {.kernels = inference->kernels,
+                          .thread = thread,
+                          .scratch = inference->scratch + thread * inference->nscratch};
+    cn_convolving_bundle_forward(&planned->convolving, &flow, &step);
+}
+
+static void run_bundled(const cn_inference *inference, const operation *planned, size_t thread, size_t rows,
+                        const float *x, float *y)
+{
+    const cn_kernels *kernels = inference->kernels;
+    for (size_t b = bundles_of(rows); b > 0;
+         b--, x += CN_BUNDLE * inference->stride, y += CN_BUNDLE * inference->stride) {
+        if (planned->kind == CN_ACTIVATE)
+            cn_activate_all(kernels, planned->activation, planned->out * CN_BUNDLE, x, y);
+        else if (planned->kind == CN_MAXPOOL)
+            kernels->bundle_max(&planned->pooling, x, y, NULL);
+        else if (planned->kind == CN_RESIZE)
+            kernels->bundle_repeat(&planned->pooling, false, x, y);
+        else
+            convolve_bundle(inference, planned, thread, x, y);
+    }
+}
+
+/* Rows of so many values to bundles, or back. */
+static void turn_rows(const cn_inference *inference, bool to_bundles, size_t rows, size_t values,
+                      const float *x, float *y)
+{
+    const size_t stride = inference->stride, bundle = CN_BUNDLE * stride;
+    for (size_t left = rows, count; left > 0; left -= count, x += bundle, y += bundle) {
+        count = left < CN_BUNDLE ? left : CN_BUNDLE;
+        if (to_bundles)
+            inference->kernels->bundle_split(count, values, stride, x, CN_BUNDLE, y);
+        else
+            inference->kernels->bundle_join(count, values, CN_BUNDLE, x, stride, y);
+    }
+}
+
+/* What a thread has in hand: in which of its buffers, and whether in bundles. */
+typedef struct hand {
+    size_t thread, rows, from;
+    bool bundles;
+} hand;
+
+static void hold(const cn_inference *inference, hand *h, bool bundles, size_t values)
+{
+    if (h->bundles == bundles)
+        return;
+    turn_rows(inference, bundles, h->rows, values, buffer(inference, h->thread, h->from),
+              buffer(inference, h->thread, h->from ^ 1));
+    h->from ^= 1;
+    h->bundles = bundles;
+}
+
 const float *cn_inference_run(const cn_inference *inference, size_t thread, size_t rows, size_t *stride)
 {
-    size_t from = 0;
+    const bool bundled = inference->bundled && rows >= FEWEST_BUNDLED;
+    hand h = {.thread = thread, .rows = rows};
     if (cn_image_in_planes(inference->in)) {
-        reorder(inference, thread, from, rows, inference->in, cn_image_split);
-        from ^= 1;
+        reorder(inference, thread, h.from, rows, inference->in, cn_image_split);
+        h.from ^= 1;
     }
-    for (size_t i = 0; i < inference->noperation; i++, from ^= 1)
-        run_operation(inference, &inference->operations[i], thread, rows, buffer(inference, thread, from),
-                      buffer(inference, thread, from ^ 1));
+    for (size_t i = 0; i < inference->noperation; i++, h.from ^= 1) {
+        const operation *planned = &inference->operations[i];
+        hold(inference, &h, bundled && planned->bundled, planned->in);
+        (h.bundles ? run_bundled : run_operation)(inference, planned, thread, rows,
+                                                  buffer(inference, thread, h.from),
+                                                  buffer(inference, thread, h.from ^ 1));
+    }
+    hold(inference, &h, false, cn_shape_size(inference->out));
     if (cn_image_in_planes(inference->out)) {
-        reorder(inference, thread, from, rows, inference->out, cn_image_join);
-        from ^= 1;
+        reorder(inference, thread, h.from, rows, inference->out, cn_image_join);
+        h.from ^= 1;
     }
     *stride = inference->stride;
-    return buffer(inference, thread, from);
+    return buffer(inference, thread, h.from);
 }

@@ -143,7 +143,7 @@ static cinch_status run_task(cinch_runner *runner, size_t task, const cinch_data
     cinch_error own = {0};
     cn_threads *threads = threads_for(runner, nrow, &own);
     cn_inference *inference = threads ? inference_for(runner, task, cn_threads_count(threads), &own) : NULL;
-    if (!inference)
+    if (!inference || cn_inference_prepare(inference, nrow, &own))
         return cn_fail(error, own.status, "%s", own.message);
     struct job job = {.inference = inference,
                       .nthread = cn_threads_count(threads),
