@@ -418,8 +418,9 @@ CN_INLINE void max_window(const real *first, size_t row, const pool_window *w, s
         for (size_t k = 0; k < w->columns; k++) {
             const lanes value = load_part(first + h * row + k * CN_BUNDLE);
             const masks more = GREATER(value, best);
+            const real here = (real)(w->place + h * size + k);
             best = where(more, value, best);
-            place = where(more, (lanes){0} + (real)(w->place + h * size + k), place);
+            place = where(more, (lanes){0} + here, place);
         }
     store_part(y, best);
     if (which)
