@@ -17,7 +17,7 @@
 /* Two blocks of rows, the second not full; each an image of 4 x 3 x 2, which dense layers flatten. */
 enum { ROWS = 37, FEATURES = 24 };
 static const cinch_shape image = {.rank = 3, .sizes = {4, 3, 2}};
-enum { MOST_VALUES = 50 }; /* of one parameter, spread over it */
+enum { MOST_VALUES = 50, FEW_VALUES = 12 }; /* of one parameter, spread over it */
 static const double step_size = 1e-5, tolerance = 1e-6;
 
 /* A net ready to be differentiated. */
@@ -29,6 +29,7 @@ struct net {
     double *gradients[64]; /* of each parameter, packed as it is */
     cinch_data *data;
     size_t order[ROWS];
+    size_t most_values;
     cn_step step;
 };
 
@@ -69,7 +70,8 @@ static void shake_biases(cinch_model *model)
     }
 }
 
-static void new_net(struct net *net, cinch_shape row, const char *encoder, const char *decoder,
+/* For batches of so many rows. */
+static void new_net(struct net *net, cinch_shape row, size_t batch, const char *encoder, const char *decoder,
                     const char *loss, const char *penalty)
 {
     cinch_error error = {0};
@@ -79,6 +81,7 @@ static void new_net(struct net *net, cinch_shape row, const char *encoder, const
     set(recipe, "decoder", decoder);
     set(recipe, "loss", loss);
     set(recipe, "penalty", penalty);
+    net->most_values = MOST_VALUES;
     net->model = cn_model_new(recipe, row, SIZE_MAX, &error);
     if (!net->model || cn_model_init(net->model, "", &error) ||
         cn_objective_new(&net->objective, recipe, net->model, &error))
@@ -86,7 +89,7 @@ static void new_net(struct net *net, cinch_shape row, const char *encoder, const
     shake_biases(net->model);
     net->weights = cn_weights_new(net->model, &cn_kernels_double, true, 0, &error);
     assert_non_null(net->weights);
-    net->plan = cn_plan_new(net->model, net->weights, &net->objective, ROWS, 1, true, &error);
+    net->plan = cn_plan_new(net->model, net->weights, &net->objective, batch, 1, true, &error);
     assert_non_null(net->plan);
     new_rows(net, row);
     net->step =
@@ -146,11 +149,16 @@ static size_t packed_place(const struct net *net, size_t parameter, size_t i)
     const cn_packed *packed = &net->weights->packed[parameter];
     if (packed->packing == CN_PACK_VECTOR)
         return i;
-    size_t in = packed->matrix.in, out = i / in, k = i % in;
+    size_t in = packed->matrix.in, values = net->model->parameters[parameter].count / packed->matrix.out,
+           out = i / values, k = i % values;
+    if (packed->packing == CN_PACK_WINDOWS) {
+        const size_t *sizes = net->model->parameters[parameter].shape.sizes, cells = sizes[2] * sizes[3];
+        k = k % cells * cn_round_up(sizes[1], CN_PANEL) + k / cells;
+    }
     return (out / CN_PANEL * in + k) * CN_PANEL + out % CN_PANEL;
 }
 
-/* A real of a parameter as it runs, in both packings. */
+/* A real of a parameter as it runs, and in its transpose. */
 static void set_real(struct net *net, size_t parameter, size_t place, double value)
 {
     cn_packed *packed = &net->weights->packed[parameter];
@@ -165,7 +173,7 @@ static double relative_error(struct net *net, size_t parameter)
 {
     double *reals = net->weights->packed[parameter].reals, *gradient = net->gradients[parameter];
     double difference = 0, size = 0;
-    size_t count = net->model->parameters[parameter].count, step = count / MOST_VALUES + 1;
+    size_t count = net->model->parameters[parameter].count, step = count / net->most_values + 1;
     for (size_t i = 0; i < count; i += step) {
         size_t place = packed_place(net, parameter, i);
         double kept = reals[place];
@@ -181,13 +189,10 @@ static double relative_error(struct net *net, size_t parameter)
     return size > 0 ? sqrt(difference / size) : 0;
 }
 
-/* Whether it went by bundles. */
-static bool check_of(cinch_shape row, const char *encoder, const char *decoder, const char *loss,
-                     const char *penalty)
+static void check_net(struct net *of, const char *encoder, const char *decoder, const char *loss,
+                      const char *penalty)
 {
-    struct net net = {0};
-    new_net(&net, row, encoder, decoder, loss, penalty);
-    bool bundles = net.plan->bundles;
+    struct net net = *of;
     compute_gradients(&net);
     for (size_t p = 0; p < net.model->nparameter; p++) {
         double error = relative_error(&net, p);
@@ -196,6 +201,16 @@ static bool check_of(cinch_shape row, const char *encoder, const char *decoder, 
                      net.model->parameters[p].name, error);
     }
     free_net(&net);
+}
+
+/* Whether it went by bundles. */
+static bool check_of(cinch_shape row, const char *encoder, const char *decoder, const char *loss,
+                     const char *penalty)
+{
+    struct net net = {0};
+    new_net(&net, row, ROWS, encoder, decoder, loss, penalty);
+    bool bundles = net.plan->bundles;
+    check_net(&net, encoder, decoder, loss, penalty);
     return bundles;
 }
 
@@ -248,6 +263,33 @@ static void test_bundles(void **state)
         assert_true(check_of(table, encoder, "dense 15 tanh", "huber", "none"));
     }
     assert_true(check_of(table, "dense 16 gelu | dense 1", "tied", "mae", "none"));
+}
+
+/* Convolutions between many channels, beside others: in batches whose gradients go by tiles, and in such as sum
+ * them while the rows go by. */
+static void test_windows(void **state)
+{
+    (void)state;
+    static const char *const nets[][2] = {
+        {"conv 3 2x2 tanh | conv 40 2x2 tanh | conv 24 3x3 gelu | dense 5 tanh", "dense 24"},
+        {"conv 24 2x2 tanh | conv 36 4x3 sigmoid stride=2 | maxpool 2 | dense 5 tanh", "dense 24"},
+        {"conv 35 1x2 tanh | conv 17 4x5 tanh | dense 5 tanh",
+         "dense 12 tanh | reshape 2x1x6 | deconv 60 3x3 tanh stride=2 | conv 33 3x3 silu | deconv 20 4x4 "
+         "tanh | dense 24"},
+        {"conv 40 3x3 tanh | maxpool 2 | conv 30 3x3 tanh",
+         "upsample 2 | conv 40 3x3 tanh | conv 35 3x2 tanh pad=valid | dense 24"}};
+    for (size_t i = 0; i < sizeof nets / sizeof nets[0]; i++)
+        for (size_t batch = ROWS; batch < 100; batch += 60) {
+            struct net net = {0};
+            size_t windows = 0;
+            new_net(&net, image, batch, nets[i][0], nets[i][1], "mse", "weight_l2 0.01");
+            for (size_t p = 0; p < net.model->nparameter; p++)
+                windows += net.model->parameters[p].packing == CN_PACK_WINDOWS;
+            assert_true(windows > 0);
+            net.most_values = FEW_VALUES;
+            assert_int_equal(net.plan->blocks != NULL, batch > ROWS);
+            check_net(&net, nets[i][0], nets[i][1], "mse", "weight_l2 0.01");
+        }
 }
 
 static void test_decoders(void **state)
@@ -378,7 +420,7 @@ int main(void)
         cmocka_unit_test(test_shapes),      cmocka_unit_test(test_decoders),
         cmocka_unit_test(test_variational), cmocka_unit_test(test_contractive),
         cmocka_unit_test(test_images),      cmocka_unit_test(test_noise),
-        cmocka_unit_test(test_bundles),
+        cmocka_unit_test(test_bundles),     cmocka_unit_test(test_windows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -43,12 +43,22 @@ static inline size_t cn_stride(size_t width)
     return (cn_round_up(width, CN_PANEL) / CN_PANEL | 1) * CN_PANEL;
 }
 
+/* Stretches that one sum goes over, one after the other: each has `in` values of x and as many rows of a panel,
+ * which begin at its places. */
+typedef struct cn_reach {
+    size_t count;
+    ptrdiff_t x[CN_MOST_CELLS];
+    size_t panel[CN_MOST_CELLS];
+    size_t panel_size; /* reals from one panel to the next */
+} cn_reach;
+
 /* y[r][j] = f(sum over k of x[r][k] * panels(k, j), + bias[j]), r < rows, j < out rounded up to CN_PANEL. */
 typedef struct cn_product {
     size_t rows, in, out;
     const void *x;
     size_t x_stride;
-    const void *panels; /* [ceil(out/16)][in][16] */
+    const void *panels;    /* [ceil(out/16)][in][16] */
+    const cn_reach *reach; /* NULL: one stretch, from the beginning */
     const void *bias;   /* [out rounded up to 16], zero beyond out; NULL for none */
     cn_activation activation;
     void *z; /* the sums before f, same stride as y; NULL where they are not wanted */
@@ -56,18 +66,28 @@ typedef struct cn_product {
     size_t y_stride;
 } cn_product;
 
-/* One tile of a sum of outer products over a batch, or several panels' tiles of the same rows, one behind the other:
- * k in [row, row + nrow), j in the 16 columns of each of npanel panels from `panel` on,
- * tile[j/16 - panel][k - row][j%16] (+)= sum over r < rows of a[r][k] * b[r][j]. b's padding is zero. */
+/* Where a row is an image: its positions, in lines, each with values of a and of b of its own. */
+typedef struct cn_lines {
+    size_t count, positions;
+    size_t a_line, a_position, b_line, b_position; /* reals from one to the next */
+} cn_lines;
+
+/* One tile of a sum of outer products over a batch, or several panels' tiles of the same rows, one behind the
+ * other: k in [row, row + nrow), j in the 16 columns of each of npanel panels from `panel` on,
+ * tile[j/16 - panel][k - row][j%16] (+)= sum over r < rows of a[r][k] * b[r][j], of images also over their
+ * positions. b's padding is zero. Of images a block is fewer rows, a power of two, where these have many
+ * positions; the tree is the same. */
 typedef struct cn_outer {
     size_t rows;
     const void *a;
     size_t a_stride;
     const void *b;
     size_t b_stride;
+    const cn_lines *lines;           /* NULL: a row is one position */
     size_t panel, npanel, row, nrow; /* npanel 1 or 2 */
     bool accumulate;                 /* add to what the tile holds: a parameter's second use */
     void *tile;                      /* [npanel][nrow][16] */
+    size_t tile_panel;               /* reals from one panel's to the next; 0: one behind the other */
 } cn_outer;
 
 typedef struct cn_kernels {

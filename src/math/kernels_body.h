@@ -107,15 +107,16 @@ static void activate_backward(cn_activation activation, size_t rows, size_t widt
 
 #include "math/kernels_row.h"
 
-typedef void product_tile_of(size_t in, const real *x, size_t x_stride, const real *panel, size_t panel_size,
-                             bool more, const real *bias, real *out, size_t out_stride);
+typedef void product_tile_of(const cn_reach *reach, size_t in, const real *x, size_t x_stride,
+                             const real *panel, size_t panel_size, bool more, const real *bias, real *out,
+                             size_t out_stride);
 
 #define PRODUCT_TILE(rows, panels)                                                                           \
-    static void product_tile_##rows##x##panels(size_t in, const real *x, size_t x_stride, const real *panel, \
-                                               size_t panel_size, bool more, const real *bias, real *out,    \
-                                               size_t out_stride)                                            \
+    static void product_tile_##rows##x##panels(const cn_reach *reach, size_t in, const real *x,              \
+                                               size_t x_stride, const real *panel, size_t panel_size,        \
+                                               bool more, const real *bias, real *out, size_t out_stride)    \
     {                                                                                                        \
-        product_tile(rows, panels, in, x, x_stride, panel, panel_size, more, bias, out, out_stride);         \
+        product_tile(rows, panels, reach, in, x, x_stride, panel, panel_size, more, bias, out, out_stride);  \
     }
 PRODUCT_TILES(PRODUCT_TILE)
 
@@ -136,20 +137,26 @@ typedef struct product_part {
     bool last;
 } product_part;
 
+static const cn_reach one_stretch = {.count = 1};
+
 /* Panels j, j + 1, ..., all rows: tiles as equal as can be, of `count` rows at most. */
 static void product_panels(const product_part *part, size_t j, size_t panels, size_t count)
 {
     const cn_product *p = part->p;
     const real *bias = p->bias && part->last ? (const real *)p->bias + j : NULL,
-               *panel = (const real *)p->panels + j * p->in + part->first * COLUMNS;
+               *panel = (const real *)p->panels;
+    const cn_reach *reach = p->reach ? p->reach : &one_stretch;
+    const size_t panel_size = p->reach ? p->reach->panel_size : p->in * COLUMNS;
     real *sums = p->z ? p->z : p->y;
+    panel += j / COLUMNS * panel_size + part->first * COLUMNS;
     const bool activated = part->last && (p->z || p->activation != CN_LINEAR);
     for (size_t r = 0, n; r < part->rows; r += n) {
         const size_t left = part->rows - r, tiles = (left + count - 1) / count;
         const size_t row = part->row + r, at = row * p->y_stride + j;
         n = (left + tiles - 1) / tiles;
-        product_tiles[panels][n](part->in, (const real *)p->x + row * p->x_stride + part->first, p->x_stride,
-                                 panel, p->in * COLUMNS, part->first > 0, bias, sums + at, p->y_stride);
+        product_tiles[panels][n](reach, part->in, (const real *)p->x + row * p->x_stride + part->first,
+                                 p->x_stride, panel, panel_size, part->first > 0, bias, sums + at,
+                                 p->y_stride);
         for (size_t i = 0; activated && i < panels * COLUMNS; i += COLUMNS)
             value_strips[p->activation](n, p->y_stride, sums + at + i, (real *)p->y + at + i);
     }
@@ -168,11 +175,11 @@ static void product_rows(const product_part *part)
 
 static void product(const cn_product *p)
 {
-    if (p->rows == 1) {
+    if (p->rows == 1 && !p->reach) {
         product_row(p);
         return;
     }
-    const size_t in = p->in > MOST_IN ? PRODUCT_IN : p->in;
+    const size_t in = p->in > MOST_IN && !p->reach ? PRODUCT_IN : p->in;
     for (size_t row = 0; row < p->rows; row += PRODUCT_ROWS)
         for (size_t first = 0; first == 0 || first < p->in; first += in) {
             product_part part = {.p = p,
@@ -187,15 +194,14 @@ static void product(const cn_product *p)
 
 /* ---- Sums over a batch --------------------------------------------------------------------------------- */
 
-typedef void outer_tile_of(size_t rows, const real *a, size_t a_stride, const real *b, size_t b_stride,
-                           real *out, size_t panel_size, size_t merges, size_t apart);
+typedef void outer_tile_of(const outer_rows *block, const real *a, const real *b, real *out,
+                           size_t panel_size, size_t merges, size_t apart);
 
 #define OUTER_TILE(count, panels)                                                                            \
-    static void outer_tile_##count##x##panels(size_t rows, const real *a, size_t a_stride, const real *b,    \
-                                              size_t b_stride, real *out, size_t panel_size, size_t merges,  \
-                                              size_t apart)                                                  \
+    static void outer_tile_##count##x##panels(const outer_rows *block, const real *a, const real *b,         \
+                                              real *out, size_t panel_size, size_t merges, size_t apart)     \
     {                                                                                                        \
-        outer_tile(count, panels, rows, a, a_stride, b, b_stride, out, panel_size, merges, apart);           \
+        outer_tile(count, panels, block, a, b, out, panel_size, merges, apart);                              \
     }
 OUTER_TILES(OUTER_TILE)
 
@@ -226,18 +232,46 @@ static void put(size_t count, bool accumulate, const real *sums, real *target)
         memcpy(target, sums, count * sizeof(real));
 }
 
-/* One block of rows: two panels at once where there are tiles for that, else one after the other. */
-static void outer_block(const cn_outer *o, size_t r, real *out, size_t merges, size_t apart)
+/* Rows of a block: of images so many that their positions, which are added in order, do not get too many. */
+static size_t block_rows(const cn_lines *lines)
 {
-    const size_t rows = smaller(o->rows - r, CN_BLOCK_ROWS), panel_size = o->nrow * COLUMNS;
+    enum { MOST_POSITIONS = 2048 };
+    size_t rows = CN_BLOCK_ROWS;
+    while (lines && rows > 1 && rows * lines->count * lines->positions > MOST_POSITIONS)
+        rows /= 2;
+    return rows;
+}
+
+static outer_rows rows_of(const cn_outer *o, size_t rows)
+{
+    const cn_lines *lines = o->lines;
+    if (!lines)
+        return (outer_rows){
+            .images = 1, .lines = 1, .rows = rows, .a_row = o->a_stride, .b_row = o->b_stride};
+    return (outer_rows){.images = rows,
+                        .lines = lines->count,
+                        .rows = lines->positions,
+                        .a_image = o->a_stride,
+                        .a_line = lines->a_line,
+                        .a_row = lines->a_position,
+                        .b_image = o->b_stride,
+                        .b_line = lines->b_line,
+                        .b_row = lines->b_position};
+}
+
+/* One block of rows: two panels at once where there are tiles for that, else one after the other. */
+static void outer_block(const cn_outer *o, size_t r, size_t count, real *out, size_t merges, size_t apart)
+{
+    const outer_rows rows = rows_of(o, count);
+    const size_t panel_size = o->nrow * COLUMNS;
     const size_t panels = o->npanel > 1 && outer_tiles[2][1] ? 2 : 1, most = OUTER_ROWS / panels;
     const real *a = (const real *)o->a + o->row + r * o->a_stride;
     const real *b = (const real *)o->b + o->panel * COLUMNS + r * o->b_stride;
     for (size_t p = 0; p < o->npanel; p += panels)
         for (size_t first = 0, n; first < o->nrow; first += n) {
             n = smaller(o->nrow - first, most);
-            outer_tiles[panels][n](rows, a + first, o->a_stride, b + p * COLUMNS, o->b_stride,
-                                   out + p * panel_size + first * COLUMNS, panel_size, merges, apart);
+            outer_tiles[panels][n](&rows, a + first, b + p * COLUMNS, out + p * panel_size + first * COLUMNS,
+                                   panel_size, merges, apart);
         }
 }
 
@@ -246,15 +280,17 @@ static void outer(const cn_outer *o)
 {
     enum { SIZE = 2 * CN_TILE_ROWS * COLUMNS };
     real levels[(CN_TREE_LEVELS + 1) * SIZE] __attribute__((aligned(CN_ALIGNMENT)));
-    const size_t size = o->npanel * o->nrow * COLUMNS;
+    const size_t panel_size = o->nrow * COLUMNS, apart = o->tile_panel ? o->tile_panel : panel_size;
+    const size_t rows = block_rows(o->lines);
     size_t depth = 0;
-    for (size_t r = 0; r == 0 || r < o->rows; r += CN_BLOCK_ROWS) {
-        const size_t merges = cn_tree_merges(r / CN_BLOCK_ROWS);
-        outer_block(o, r, levels + depth * SIZE, merges, SIZE);
+    for (size_t r = 0; r == 0 || r < o->rows; r += rows) {
+        const size_t merges = cn_tree_merges(r / rows);
+        outer_block(o, r, smaller(o->rows - r, rows), levels + depth * SIZE, merges, SIZE);
         depth += 1 - merges;
     }
-    merge(levels, SIZE, size, depth, depth - 1);
-    put(size, o->accumulate, levels, o->tile);
+    merge(levels, SIZE, o->npanel * panel_size, depth, depth - 1);
+    for (size_t p = 0; p < o->npanel; p++)
+        put(panel_size, o->accumulate, levels + p * panel_size, (real *)o->tile + p * apart);
 }
 
 enum { SUM_COLUMNS = 64 };

@@ -3,6 +3,8 @@
 #include "math/functions.h"
 #include "math/kernels.h"
 
+#include "math/kernels_tiles.h"
+
 enum { TILE_ROWS = 4, COLUMNS = CN_PANEL, MOST_PANELS = 1 };
 
 /* Vector code along the columns. Let loose, gcc 12 unrolls them and goes along the rows instead, and then
@@ -25,11 +27,11 @@ enum { LANES = 16 / sizeof(real) };
 #define LANES_SCALED(a, b, c) ((a) * (b) + (c))
 #define LANES_FUSED(a, b, c)  ((a) * (b) + (c))
 
-/* out[r][j] = (out[r][j] +) sum over k of x[r][k] * panel[k][j], + bias[j]; r < rows, j < 16. One panel at a
- * time: panels is 1. */
-CN_INLINE void product_tile(size_t rows, size_t panels, size_t in, const real *x, size_t x_stride,
-                            const real *panel, size_t panel_size, bool more, const real *bias, real *out,
-                            size_t out_stride)
+/* out[r][j] = (out[r][j] +) sum over k of x[r][k] * panel[k][j], + bias[j]; r < rows, j < 16; k through `in`
+ * values of each stretch of the reach. One panel at a time: panels is 1. */
+CN_INLINE void product_tile(size_t rows, size_t panels, const cn_reach *reach, size_t in, const real *x,
+                            size_t x_stride, const real *panel, size_t panel_size, bool more,
+                            const real *bias, real *out, size_t out_stride)
 {
     real sums[TILE_ROWS][COLUMNS] = {{0}};
     (void)panels;
@@ -37,31 +39,38 @@ CN_INLINE void product_tile(size_t rows, size_t panels, size_t in, const real *x
     for (size_t r = 0; more && r < rows; r++)
         for (size_t j = 0; j < COLUMNS; j++)
             sums[r][j] = out[r * out_stride + j];
-    for (size_t k = 0; k < in; k++)
-        for (size_t r = 0; r < rows; r++) {
-            COLUMN_BY_COLUMN
-            for (size_t j = 0; j < COLUMNS; j++)
-                sums[r][j] += x[r * x_stride + k] * panel[k * COLUMNS + j];
-        }
+    for (size_t s = 0; s < reach->count; s++) {
+        const real *from = x + reach->x[s], *weights = panel + reach->panel[s];
+        for (size_t k = 0; k < in; k++)
+            for (size_t r = 0; r < rows; r++) {
+                COLUMN_BY_COLUMN
+                for (size_t j = 0; j < COLUMNS; j++)
+                    sums[r][j] += from[r * x_stride + k] * weights[k * COLUMNS + j];
+            }
+    }
     for (size_t r = 0; r < rows; r++)
         for (size_t j = 0; j < COLUMNS; j++)
             out[r * out_stride + j] = sums[r][j] + (bias ? bias[j] : 0);
 }
 
-/* sums[k][j] = sum over r of a[r][k] * b[r][j]; k < nrow, j < 16; added to the `merges` sums before it, `apart` reals
- * from one to the next, and put where the first of these was. One panel at a time: panels is 1. */
-CN_INLINE void outer_tile(size_t nrow, size_t panels, size_t rows, const real *a, size_t a_stride,
-                          const real *b, size_t b_stride, real *out, size_t panel_size, size_t merges,
-                          size_t apart)
+/* sums[k][j] = sum over the block of a[k] * b[j]; k < nrow, j < 16; added to the `merges` sums before it, `apart`
+ * reals from one to the next, and put where the first of these was. One panel at a time: panels is 1. */
+CN_INLINE void outer_tile(size_t nrow, size_t panels, const outer_rows *block, const real *a, const real *b,
+                          real *out, size_t panel_size, size_t merges, size_t apart)
 {
     (void)panels;
     (void)panel_size;
     real sums[TILE_ROWS][COLUMNS] = {{0}};
-    for (size_t r = 0; r < rows; r++)
-        for (size_t k = 0; k < nrow; k++) {
-            COLUMN_BY_COLUMN
-            for (size_t j = 0; j < COLUMNS; j++)
-                sums[k][j] += a[r * a_stride + k] * b[r * b_stride + j];
+    for (size_t image = 0; image < block->images; image++)
+        for (size_t line = 0; line < block->lines; line++) {
+            const real *from = a + image * block->a_image + line * block->a_line;
+            const real *slopes = b + image * block->b_image + line * block->b_line;
+            for (size_t r = 0; r < block->rows; r++, from += block->a_row, slopes += block->b_row)
+                for (size_t k = 0; k < nrow; k++) {
+                    COLUMN_BY_COLUMN
+                    for (size_t j = 0; j < COLUMNS; j++)
+                        sums[k][j] += from[k] * slopes[j];
+                }
         }
     for (; merges > 0; merges--) {
         out -= apart;

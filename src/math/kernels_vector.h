@@ -10,6 +10,8 @@
 #include "math/functions.h"
 #include "math/kernels.h"
 
+#include "math/kernels_tiles.h"
+
 enum { COLUMNS = CN_PANEL, VECTORS = COLUMNS / VECTOR_REALS, MOST_PANELS = 8 };
 
 /* For kernels_planes.h. */
@@ -29,10 +31,11 @@ CN_INLINE vector load(const float *reals)
 }
 
 /* Of `panels` panels side by side, panel_size reals apart, for columns j < 16 of each:
- * out[r][16 p + j] = (out[r][16 p + j] +) sum over k of x[r][k] * panel p[k][j], + bias[16 p + j]; r < rows. */
-CN_INLINE void product_tile(size_t rows, size_t panels, size_t in, const float *x, size_t x_stride,
-                            const float *panel, size_t panel_size, bool more, const float *bias, float *out,
-                            size_t out_stride)
+ * out[r][16 p + j] = (out[r][16 p + j] +) sum over k of x[r][k] * panel p[k][j], + bias[16 p + j]; r < rows;
+ * k through `in` values of each stretch of the reach. */
+CN_INLINE void product_tile(size_t rows, size_t panels, const cn_reach *reach, size_t in, const float *x,
+                            size_t x_stride, const float *panel, size_t panel_size, bool more,
+                            const float *bias, float *out, size_t out_stride)
 {
     vector sums[TILE_ROWS][MOST_PANELS * VECTORS];
     UNROLLED
@@ -45,16 +48,19 @@ CN_INLINE void product_tile(size_t rows, size_t panels, size_t in, const float *
                 sums[r][v] = (vector){0};
         }
     }
-    for (size_t k = 0; k < in; k++, panel += COLUMNS) {
-        vector columns[MOST_PANELS * VECTORS];
-        UNROLLED
-        for (size_t v = 0; v < panels * VECTORS; v++)
-            columns[v] = load(panel + v / VECTORS * panel_size + v % VECTORS * VECTOR_REALS);
-        UNROLLED
-        for (size_t r = 0; r < rows; r++) {
+    for (size_t s = 0, nstretch = reach->count; s < nstretch; s++) {
+        const float *from = x + reach->x[s], *weights = panel + reach->panel[s];
+        for (size_t k = 0; k < in; k++, weights += COLUMNS) {
+            vector columns[MOST_PANELS * VECTORS];
             UNROLLED
             for (size_t v = 0; v < panels * VECTORS; v++)
-                sums[r][v] = VECTOR_FUSED(x[r * x_stride + k], columns[v], sums[r][v]);
+                columns[v] = load(weights + v / VECTORS * panel_size + v % VECTORS * VECTOR_REALS);
+            UNROLLED
+            for (size_t r = 0; r < rows; r++) {
+                UNROLLED
+                for (size_t v = 0; v < panels * VECTORS; v++)
+                    sums[r][v] = VECTOR_FUSED(from[r * x_stride + k], columns[v], sums[r][v]);
+            }
         }
     }
     UNROLLED
@@ -66,12 +72,11 @@ CN_INLINE void product_tile(size_t rows, size_t panels, size_t in, const float *
     }
 }
 
-/* For `panels` panels side by side in b: sums[k][j] = sum over r of a[r][k] * b[r][16 p + j], k < nrow, j < 16; added to
- * the `merges` sums before it, `apart` reals from one to the next, and put where the first of these was. A panel's
- * sums are panel_size reals from another's. */
-CN_INLINE void outer_tile(size_t nrow, size_t panels, size_t rows, const float *a, size_t a_stride,
-                          const float *b, size_t b_stride, float *out, size_t panel_size, size_t merges,
-                          size_t apart)
+/* For `panels` panels side by side in b: sums[k][j] = sum over the block of a[k] * b[16 p + j], k < nrow, j < 16;
+ * added to the `merges` sums before it, `apart` reals from one to the next, and put where the first of these
+ * was. A panel's sums are panel_size reals from another's. */
+CN_INLINE void outer_tile(size_t nrow, size_t panels, const outer_rows *block, const float *a, const float *b,
+                          float *out, size_t panel_size, size_t merges, size_t apart)
 {
     vector sums[OUTER_ROWS][2 * VECTORS];
     UNROLLED
@@ -80,14 +85,20 @@ CN_INLINE void outer_tile(size_t nrow, size_t panels, size_t rows, const float *
         for (size_t v = 0; v < panels * VECTORS; v++)
             sums[k][v] = (vector){0};
     }
-    for (size_t r = 0; r < rows; r++, a += a_stride, b += b_stride) {
-        UNROLLED
-        for (size_t k = 0; k < nrow; k++) {
-            UNROLLED
-            for (size_t v = 0; v < panels * VECTORS; v++)
-                sums[k][v] = VECTOR_FUSED(a[k], load(b + v * VECTOR_REALS), sums[k][v]);
+    const size_t rows = block->rows, a_row = block->a_row, b_row = block->b_row;
+    for (size_t image = 0; image < block->images; image++)
+        for (size_t line = 0; line < block->lines; line++) {
+            const float *from = a + image * block->a_image + line * block->a_line;
+            const float *slopes = b + image * block->b_image + line * block->b_line;
+            for (size_t r = 0; r < rows; r++, from += a_row, slopes += b_row) {
+                UNROLLED
+                for (size_t k = 0; k < nrow; k++) {
+                    UNROLLED
+                    for (size_t v = 0; v < panels * VECTORS; v++)
+                        sums[k][v] = VECTOR_FUSED(from[k], load(slopes + v * VECTOR_REALS), sums[k][v]);
+                }
+            }
         }
-    }
     for (; merges > 0; merges--) {
         out -= apart;
         UNROLLED

@@ -15,20 +15,19 @@ size_t cn_same_before(size_t extent, size_t kernel, size_t stride)
     return covered > extent ? (covered - extent) / 2 : 0;
 }
 
-/* A window's steps within one of the larger image's planes: how far it reaches beyond its first cell. */
-static size_t reach(size_t kernel, size_t stride)
+size_t cn_convolution_reach(size_t kernel, size_t stride)
 {
     return cn_same_extent(kernel, stride) - 1;
 }
 
 static size_t pitch(const cn_convolution *c)
 {
-    return c->small_width + reach(c->kernel_width, c->stride);
+    return c->small_width + cn_convolution_reach(c->kernel_width, c->stride);
 }
 
 static size_t large_rows(const cn_convolution *c)
 {
-    return c->small_height + reach(c->kernel_height, c->stride);
+    return c->small_height + cn_convolution_reach(c->kernel_height, c->stride);
 }
 
 /* One plane of the larger image: one remainder of rows and columns. */
@@ -40,14 +39,14 @@ static size_t large_plane(const cn_convolution *c)
 /* The window's room on both sides, and zeros to the end of a vector behind the last position. */
 static size_t small_plane(const cn_convolution *c)
 {
-    size_t rows = c->small_height + 2 * reach(c->kernel_height, c->stride);
+    size_t rows = c->small_height + 2 * cn_convolution_reach(c->kernel_height, c->stride);
     return cn_round_up(rows * pitch(c), CN_PANEL) + CN_PANEL;
 }
 
 /* Where the smaller image begins in its spread plane. */
 static size_t small_start(const cn_convolution *c)
 {
-    return reach(c->kernel_height, c->stride) * pitch(c) + reach(c->kernel_width, c->stride);
+    return cn_convolution_reach(c->kernel_height, c->stride) * pitch(c) + cn_convolution_reach(c->kernel_width, c->stride);
 }
 
 /* Positions from the smaller image's first value to its last. */
@@ -64,7 +63,7 @@ static size_t square(size_t n)
 /* Behind the last plane a vector may be read that begins within it, one window's reach further. */
 static size_t slack(const cn_convolution *c)
 {
-    return cn_round_up(reach(c->kernel_width, c->stride), CN_PANEL) + CN_PANEL;
+    return cn_round_up(cn_convolution_reach(c->kernel_width, c->stride), CN_PANEL) + CN_PANEL;
 }
 
 size_t cn_convolution_weights(const cn_convolution *c)
@@ -100,15 +99,6 @@ size_t cn_convolution_scratch(const cn_convolution *c, size_t channels)
 
 /* ---- The planes of a remainder ------------------------------------------------------------------------- */
 
-/* Every stride-th row and column of the padded larger image, from row `row` and column `column` on. */
-typedef struct remainder {
-    size_t row, column;
-    size_t kernel_rows, kernel_columns; /* the window's cells that fall on them */
-    size_t first_row, first_column;     /* of these rows, the first that lies in the image */
-    size_t image_row, image_column;     /* and where that is */
-    size_t nrow, ncolumn;               /* so many lie in it */
-} remainder;
-
 static size_t cells(size_t kernel, size_t from, size_t stride)
 {
     return kernel > from ? (kernel - from + stride - 1) / stride : 0;
@@ -125,9 +115,9 @@ static void clip(size_t from, size_t stride, size_t before, size_t extent, size_
     *count = *count < room ? *count : room;
 }
 
-static remainder remainder_of(const cn_convolution *c, size_t row, size_t column)
+cn_remainder cn_convolution_remainder(const cn_convolution *c, size_t row, size_t column)
 {
-    remainder r = {.row = row,
+    cn_remainder r = {.row = row,
                    .column = column,
                    .kernel_rows = cells(c->kernel_height, row, c->stride),
                    .kernel_columns = cells(c->kernel_width, column, c->stride)};
@@ -158,7 +148,7 @@ void cn_convolution_spread_large(const cn_convolution *c, const cn_kernels *kern
 {
     for (size_t row = 0; row < c->stride; row++)
         for (size_t column = 0; column < c->stride; column++) {
-            remainder r = remainder_of(c, row, column);
+            cn_remainder r = cn_convolution_remainder(c, row, column);
             size_t plane = row * c->stride + column;
             kernels->place(
                 &(cn_placement){.images = images->count,
@@ -310,8 +300,7 @@ void cn_convolution_spread_small_pooled(const cn_convolution *c, const cn_kernel
             at_in(kernels, spread, image * images->spread + first * small_plane(c) + small_start(c)));
 }
 
-/* Where the windows, not padded, stop before the image does, its last rows and columns are met by none. */
-static bool meets_all(const cn_convolution *c)
+bool cn_convolution_meets_all(const cn_convolution *c)
 {
     return large_rows(c) * c->stride >= c->top + c->height && pitch(c) * c->stride >= c->left + c->width;
 }
@@ -320,12 +309,12 @@ void cn_convolution_up(const cn_convolution *c, const cn_kernels *kernels, const
                        const void *weight, const void *bias, const void *small, size_t first, size_t count,
                        void *scratch, void *planes)
 {
-    for (size_t image = 0; !meets_all(c) && image < images->count; image++)
+    for (size_t image = 0; !cn_convolution_meets_all(c) && image < images->count; image++)
         memset(at_in(kernels, planes, image * images->planes), 0,
                count * c->height * c->width * kernels->real_size);
     for (size_t row = 0; row < c->stride; row++)
         for (size_t column = 0; column < c->stride; column++) {
-            remainder r = remainder_of(c, row, column);
+            cn_remainder r = cn_convolution_remainder(c, row, column);
             kernels->correlate(&(cn_correlation){
                 .images = images->count,
                 .out = count,

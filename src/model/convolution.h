@@ -36,6 +36,24 @@ typedef struct cn_images {
 size_t cn_same_extent(size_t extent, size_t stride);
 size_t cn_same_before(size_t extent, size_t kernel, size_t stride);
 
+/* Every stride-th row and column of the padded larger image, from row `row` and column `column` on: one of the
+ * planes that it is parted into. */
+typedef struct cn_remainder {
+    size_t row, column;
+    size_t kernel_rows, kernel_columns; /* the window's cells that fall on them */
+    size_t first_row, first_column;     /* of these rows, the first that lies in the image */
+    size_t image_row, image_column;     /* and where that is */
+    size_t nrow, ncolumn;               /* so many lie in it */
+} cn_remainder;
+
+cn_remainder cn_convolution_remainder(const cn_convolution *convolution, size_t row, size_t column);
+
+/* A window's steps within one of those planes: how far it reaches beyond its first cell. */
+size_t cn_convolution_reach(size_t kernel, size_t stride);
+
+/* Whether windows meet all of the larger image: not padded they stop before its last rows and columns. */
+bool cn_convolution_meets_all(const cn_convolution *convolution);
+
 /* Reals of the weight. */
 size_t cn_convolution_weights(const cn_convolution *convolution);
 

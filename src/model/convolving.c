@@ -14,7 +14,8 @@ cn_convolving cn_convolving_plain(const cn_convolution *convolution, bool up, cn
                            .activation = activation,
                            .repeat = 1,
                            .pool = 1,
-                           .unfolded = *convolution};
+                           .unfolded = *convolution,
+                           .windows = cn_windows_suit(convolution)};
 }
 
 /* A larger stride would leave out some of an image's repeated cells; and with few channels folding saves less
@@ -23,7 +24,7 @@ cn_convolving cn_convolving_plain(const cn_convolution *convolution, bool up, cn
 bool cn_convolving_fuses(const cn_convolving *layer, size_t repeat, size_t pool)
 {
     enum { WORTH_FOLDING = 8 };
-    if (layer->up || (repeat > 1 && pool > 1))
+    if (layer->up || layer->windows || (repeat > 1 && pool > 1))
         return repeat == 1 && pool == 1;
     return (repeat == 1 || (layer->unfolded.stride == 1 && layer->unfolded.channels >= WORTH_FOLDING)) &&
            (pool == 1 || !cn_activation_needs_input(layer->activation));
@@ -83,14 +84,23 @@ bool cn_convolving_keeps_z(const cn_convolving *layer)
     return cn_activation_needs_input(layer->activation);
 }
 
+/* Reals of the one image or of the other, spread. */
+static size_t spread_of(const cn_convolving *layer, bool small)
+{
+    const cn_convolution *c = &layer->convolution;
+    if (layer->windows)
+        return small ? cn_windows_small(c) : cn_windows_large(c);
+    return small ? cn_convolution_small(c) : cn_convolution_large(c);
+}
+
 size_t cn_convolving_spread(const cn_convolving *layer)
 {
-    return layer->up ? cn_convolution_small(&layer->convolution) : cn_convolution_large(&layer->convolution);
+    return spread_of(layer, layer->up);
 }
 
 static size_t slopes_spread(const cn_convolving *layer)
 {
-    return layer->up ? cn_convolution_large(&layer->convolution) : cn_convolution_small(&layer->convolution);
+    return spread_of(layer, !layer->up);
 }
 
 /* Reals kept of what comes out of an image: the place of each largest, or z where f' needs it; else 0. */
@@ -126,6 +136,8 @@ size_t cn_convolving_scratch(const cn_convolving *layer)
 {
     size_t out = planes_of(cn_convolving_output_channels(layer)),
            in = planes_of(cn_convolving_input_channels(layer));
+    if (layer->windows)
+        return cn_windows_scratch(&layer->convolution);
     return cn_convolving_folded(layer) +
            cn_convolution_scratch(&layer->convolution, images_of(layer) * (out > in ? out : in));
 }
@@ -138,6 +150,7 @@ size_t cn_convolving_declare(const cn_convolving *layer, cn_declaration *declara
     declarations[CN_CONVOLVING_WEIGHT] = (cn_declaration){
         .suffix = "weight",
         .shape = {.rank = 4, .sizes = {c->small_channels, c->channels, c->kernel_height, c->kernel_width}},
+        .packing = layer->windows ? CN_PACK_WINDOWS : CN_PACK_VECTOR,
         .fan_in = layer->up ? small : large,
         .fan_out = layer->up ? large : small,
         .weight = true,
@@ -182,6 +195,19 @@ const void *cn_convolving_weight(const cn_convolving *layer, const cn_kernels *k
     return room;
 }
 
+/* So many values of each image, from z, which may be `out` itself. */
+static void activate(const cn_convolving *layer, const cn_kernels *kernels, const cn_images *images,
+                     size_t width, const void *z, void *out)
+{
+    if (layer->activation == CN_LINEAR)
+        return;
+    if (z == out)
+        kernels->activate(layer->activation, images->count, width, images->planes, out, out);
+    for (size_t i = 0; z != out && i < images->count; i++)
+        cn_activate_all(kernels, layer->activation, width, at(kernels, z, i * images->which),
+                        at(kernels, out, i * images->planes));
+}
+
 /* The images' planes first, first + 1, ... of the output, from their spread rows. */
 static void run_planes(const cn_convolving *layer, const cn_kernels *kernels, const cn_images *images,
                        const void *weight, const void *bias, const void *spread, size_t first, size_t count,
@@ -203,13 +229,23 @@ static void run_planes(const cn_convolving *layer, const cn_kernels *kernels, co
         to_z.planes = images->which;
     void *z = keep && cn_convolving_keeps_z(layer) ? keep : out;
     convolve(c, kernels, &to_z, layer->up, weight, bias, spread, first, count, scratch, z);
-    if (layer->activation == CN_LINEAR)
-        return;
-    if (z == out)
-        kernels->activate(layer->activation, images->count, count * plane, images->planes, out, out);
-    for (size_t i = 0; z != out && i < images->count; i++)
-        cn_activate_all(kernels, layer->activation, count * plane, at(kernels, z, i * images->which),
-                        at(kernels, out, i * images->planes));
+    activate(layer, kernels, images, count * plane, z, out);
+}
+
+/* All planes of the images, as products. */
+static void run_windows(const cn_convolving *layer, const cn_kernels *kernels, const cn_images *in,
+                        const cn_images *out, const cn_matrix *weight, const void *bias, const void *x,
+                        void *room, void *scratch, void *kept, void *y)
+{
+    const cn_convolution *c = &layer->convolution;
+    const size_t width = cn_convolving_output_channels(layer) * cn_convolving_output_plane(layer);
+    cn_images to_z = *out;
+    void *z = kept && cn_convolving_keeps_z(layer) ? kept : y;
+    if (z != y)
+        to_z.planes = out->which;
+    (layer->up ? cn_windows_spread_small : cn_windows_spread_large)(c, kernels, in, x, room);
+    (layer->up ? cn_windows_up : cn_windows_down)(c, kernels, &to_z, weight, bias, room, scratch, z);
+    activate(layer, kernels, out, width, z, y);
 }
 
 void cn_convolving_run(const cn_convolving *layer, const cn_kernels *kernels, const void *weight,
@@ -226,6 +262,11 @@ void cn_convolving_run(const cn_convolving *layer, const cn_kernels *kernels, co
                                .spread = rows->room_stride,
                                .planes = rows->y_stride,
                                .which = rows->room_stride};
+        if (layer->windows) {
+            run_windows(layer, kernels, &in, &out, weight, bias, at(kernels, rows->x, r * rows->x_stride),
+                        room, scratch, kept, at(kernels, rows->y, r * rows->y_stride));
+            continue;
+        }
         spread(&layer->convolution, kernels, &in, layer->up, 0, cn_convolving_input_channels(layer),
                at(kernels, rows->x, r * rows->x_stride), room);
         for (size_t first = 0; first < channels; first += PLANES)
@@ -264,13 +305,20 @@ static cn_convolving in_flow(const cn_convolving *layer, const cn_flow *flow)
     return placed;
 }
 
+static const void *weight_of(const cn_convolving *layer, const cn_flow *flow, const cn_step *step)
+{
+    const cn_packed *packed = flow->parameters[CN_CONVOLVING_WEIGHT];
+    if (layer->windows)
+        return &packed->matrix;
+    return cn_convolving_weight(layer, step->kernels, packed->reals, step->scratch);
+}
+
 void cn_convolving_forward(const cn_convolving *layer, const cn_flow *flow, const cn_step *step, size_t first,
                            size_t count)
 {
     const cn_convolving placed = in_flow(layer, flow);
     const struct places places = places_of(&placed);
-    const void *weight = cn_convolving_weight(&placed, step->kernels,
-                                              flow->parameters[CN_CONVOLVING_WEIGHT]->reals, step->scratch);
+    const void *weight = weight_of(&placed, flow, step);
     void *kept = cn_row(step, flow->kept, flow->kept_stride, first);
     const cn_rows rows = {.count = count,
                           .x = cn_row(step, flow->x, flow->x_stride, first),
@@ -319,6 +367,22 @@ static void spread_slopes(const cn_convolving *layer, const cn_kernels *kernels,
     }
 }
 
+/* The same of all planes, as products; and what goes back to x, where dx is not NULL. */
+static void back_windows(const cn_convolving *layer, const cn_kernels *kernels, const cn_images *images,
+                         const cn_matrix *weight, const void *kept_output, const void *y, void *dy,
+                         void *sums, void *slopes, void *scratch, size_t x_stride, void *dx)
+{
+    const cn_convolution *c = &layer->convolution;
+    const size_t channels = cn_convolving_output_channels(layer);
+    cn_images back = *images;
+    back.planes = x_stride;
+    slopes_of(layer, kernels, images, channels * cn_convolving_output_plane(layer), channels, kept_output, y,
+              dy, sums);
+    (layer->up ? cn_windows_spread_large : cn_windows_spread_small)(c, kernels, images, dy, slopes);
+    if (dx)
+        (layer->up ? cn_windows_down : cn_windows_up)(c, kernels, &back, weight, NULL, slopes, scratch, dx);
+}
+
 void cn_convolving_backward(const cn_convolving *layer, const cn_flow *flow, const cn_step *step,
                             size_t first, size_t count)
 {
@@ -328,16 +392,20 @@ void cn_convolving_backward(const cn_convolving *layer, const cn_flow *flow, con
     const size_t channels = cn_convolving_input_channels(&placed), plane = cn_convolving_input_plane(&placed),
                  at_a_time = images_of(&placed);
     void *sums = at(kernels, step->scratch, cn_convolving_folded(&placed));
-    const void *weight =
-        flow->dx ? cn_convolving_weight(&placed, kernels, flow->parameters[CN_CONVOLVING_WEIGHT]->reals,
-                                        step->scratch)
-                 : NULL;
+    const void *weight = flow->dx ? weight_of(&placed, flow, step) : NULL;
     for (size_t r = first, n; r < first + count; r += n) {
         n = least(at_a_time, first + count - r);
         void *kept = cn_row(step, flow->kept, flow->kept_stride, r);
         void *slopes = at(kernels, kept, places.slopes);
         cn_images images = {
             .count = n, .spread = flow->kept_stride, .planes = flow->y_stride, .which = flow->kept_stride};
+        if (placed.windows) {
+            void *dx = flow->dx ? cn_row(step, flow->dx, flow->x_stride, r) : NULL;
+            back_windows(&placed, kernels, &images, weight, at(kernels, kept, places.output),
+                         cn_row(step, flow->y, flow->y_stride, r), cn_row(step, flow->dy, flow->y_stride, r),
+                         at(kernels, kept, places.sums), slopes, step->scratch, flow->x_stride, dx);
+            continue;
+        }
         spread_slopes(&placed, kernels, &images, at(kernels, kept, places.output),
                       cn_row(step, flow->y, flow->y_stride, r), cn_row(step, flow->dy, flow->y_stride, r),
                       at(kernels, kept, places.sums), slopes);
@@ -363,9 +431,12 @@ void cn_convolving_gradient(const cn_convolving *layer, const cn_flow *flow, con
     const void *slopes = at(kernels, flow->kept, places.slopes);
     const void *large = placed.up ? slopes : flow->kept, *small = placed.up ? flow->kept : slopes;
     size_t count = cn_convolution_weights(&placed.convolution);
-    if (placed.repeat == 1) {
-        cn_convolution_gradient(&placed.convolution, kernels, rows, large, small, flow->kept_stride, 0, count,
-                                accumulate, reals);
+    if (placed.windows) {
+        cn_windows_gradient(&placed.convolution, kernels, rows, large, small, flow->kept_stride, tile,
+                            accumulate, reals);
+    } else if (placed.repeat == 1) {
+        cn_convolution_gradient(&placed.convolution, kernels, rows, large, small, flow->kept_stride,
+                                tile->first, least(tile->count, count - tile->first), accumulate, reals);
     } else {
         cn_convolution_gradient(&placed.convolution, kernels, rows, large, small, flow->kept_stride, 0, count,
                                 false, step->scratch);

@@ -6,6 +6,7 @@
 
 #include "model/convolution.h"
 #include "model/image.h"
+#include "model/windows.h"
 
 enum { CN_IMAGES = 8 }; /* at a time, at most */
 
@@ -16,6 +17,7 @@ typedef struct cn_convolving {
     size_t repeat;           /* every cell of the row stands for so many in both directions; 1: for itself */
     size_t pool;             /* windows of so many cells, of which only the largest comes out; 1: all do */
     cn_convolution unfolded; /* the layer's own; where repeat is 1 the same */
+    bool windows;            /* goes as products (model/windows.h), and with no neighbour in one */
 } cn_convolving;
 
 /* A convolution as it is. */
@@ -57,7 +59,7 @@ typedef struct cn_rows {
     size_t y_stride;
 } cn_rows;
 
-/* weight as above. */
+/* weight as above; of one that goes as products, its cn_matrix. */
 void cn_convolving_run(const cn_convolving *layer, const cn_kernels *kernels, const void *weight,
                        const void *bias, const cn_rows *rows, void *scratch);
 

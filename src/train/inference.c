@@ -97,8 +97,23 @@ static bool is_convolution(const operation *planned)
     return planned->kind == CN_CONV || planned->kind == CN_CONV_TRANSPOSE;
 }
 
+/* The weight of a convolution that goes as products; its transpose where it goes up. */
+static cinch_status plan_windows(const cn_inference *inference, operation *planned,
+                                 const cn_parameter *parameter, cinch_error *error)
+{
+    cn_matrix *matrix = &planned->matrix;
+    *matrix = cn_windows_matrix(parameter->shape);
+    if (!(matrix->panels = cn_new(cn_round_up(matrix->out, CN_PANEL) * matrix->in, sizeof(float), error)) ||
+        (planned->convolving.up &&
+         !(matrix->transposed = cn_new(matrix->in * matrix->out, sizeof(float), error))))
+        return CINCH_MEMORY;
+    cn_windows_pack(inference->kernels, parameter->shape, parameter->values, matrix);
+    return CINCH_OK;
+}
+
 /* The model's weight, and the upsampling before it where that is better done in one. */
-static void plan_convolution(cn_inference *inference, operation *before, const cn_primitive *primitive)
+static cinch_status plan_convolution(cn_inference *inference, operation *before,
+                                     const cn_primitive *primitive, cinch_error *error)
 {
     cn_convolving layer =
         cn_convolving_plain(&primitive->convolution, primitive->kind == CN_CONV_TRANSPOSE, CN_LINEAR);
@@ -114,6 +129,7 @@ static void plan_convolution(cn_inference *inference, operation *before, const c
                            .convolving = layer,
                            .weight = primitive->parameter->values,
                            .unfolded = primitive->parameter->values};
+    return layer.windows ? plan_windows(inference, planned, primitive->parameter, error) : CINCH_OK;
 }
 
 /* Once all is known of it: its weight folded, its room. */
@@ -159,10 +175,8 @@ static cinch_status plan_primitive(cn_inference *inference, const cn_primitive *
     if ((primitive->kind == CN_ACTIVATE && primitive->activation == CN_LINEAR) ||
         primitive->kind == CN_RESHAPE)
         return CINCH_OK;
-    if (primitive->kind == CN_CONV || primitive->kind == CN_CONV_TRANSPOSE) {
-        plan_convolution(inference, before, primitive);
-        return CINCH_OK;
-    }
+    if (primitive->kind == CN_CONV || primitive->kind == CN_CONV_TRANSPOSE)
+        return plan_convolution(inference, before, primitive, error);
     if (pools(before, primitive)) {
         before->convolving = cn_convolving_fused(&before->convolving, 1, primitive->pooling.size);
         before->out = cn_shape_size(primitive->output);
@@ -302,6 +316,7 @@ void cn_inference_free(cn_inference *inference)
         return;
     for (size_t i = 0; i < inference->noperation; i++) {
         cn_free(inference->operations[i].matrix.panels);
+        cn_free(inference->operations[i].matrix.transposed);
         cn_free(inference->operations[i].vector);
         cn_free(inference->operations[i].columns);
         cn_free(inference->operations[i].room);
@@ -358,6 +373,8 @@ static void gather(const operation *planned, size_t rows, size_t stride, const f
 static void convolve(const cn_inference *inference, const operation *planned, size_t thread, size_t rows,
                      const float *x, float *y)
 {
+    const void *weight =
+        planned->convolving.windows ? (const void *)&planned->matrix : (const void *)planned->weight;
     float *spread = planned->room + thread * planned->nroom, *scratch = spread + CN_IMAGES * planned->nspread;
     for (size_t r = 0; r < rows; r += CN_IMAGES) {
         const cn_rows some = {.count = rows - r < CN_IMAGES ? rows - r : CN_IMAGES,
@@ -367,8 +384,7 @@ static void convolve(const cn_inference *inference, const operation *planned, si
                               .room_stride = planned->nspread,
                               .y = y + r * inference->stride,
                               .y_stride = inference->stride};
-        cn_convolving_run(&planned->convolving, inference->kernels, planned->weight, planned->vector, &some,
-                          scratch);
+        cn_convolving_run(&planned->convolving, inference->kernels, weight, planned->vector, &some, scratch);
     }
 }
 

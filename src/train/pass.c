@@ -283,7 +283,7 @@ bool cn_plan_goes_together(const cn_plan *plan, size_t batch_rows, size_t nthrea
 {
     enum { MOST_ROWS = 24, FEWEST_WEIGHTS = 1 << 15 };
     return nthread > 1 && batch_rows <= MOST_ROWS * nthread && plan->nweight >= FEWEST_WEIGHTS &&
-           !plan->bundles && !plan->blocks && !plan->local && !plan->means;
+           !plan->bundles && !plan->images && !plan->means;
 }
 
 /* What one thread has of a batch, and of the values of a layer. */

@@ -25,7 +25,33 @@ static void *new_buffer(const cn_plan *plan, size_t stride, cinch_error *error)
     return new_rows(plan, plan->rows, stride, error);
 }
 
-/* Decides what neighbours do in one. The code stays as it is: it must come out. */
+static bool has_rows(const cinch_model *model)
+{
+    for (size_t i = 0; i < model->nnode; i++)
+        if (model->nodes[i].nparameter && model->nodes[i].layer->by_rows)
+            return true;
+    return false;
+}
+
+static bool has_windows(const cinch_model *model)
+{
+    for (size_t p = 0; p < model->nparameter; p++)
+        if (model->parameters[p].packing == CN_PACK_WINDOWS)
+            return true;
+    return false;
+}
+
+/* Whether gradients are summed while the rows go by, where a layer would have it so. Of many weights and few rows
+ * they are not: threads that share out the weights have more to share than blocks of rows, and no sums of all
+ * weights are written for each block. */
+static bool goes_by_rows(const cn_plan *plan)
+{
+    enum { FEW_ROWS = 64 };
+    return plan->images && !(has_windows(plan->model) && plan->backward && plan->batch <= FEW_ROWS);
+}
+
+/* Decides what neighbours do in one. The code stays as it is: it must come out. A folded weight's gradient is
+ * had whole or not at all. */
 static void fuse(cn_plan *plan)
 {
     for (size_t i = 0; i < plan->model->nnode; i++)
@@ -36,7 +62,7 @@ static void fuse(cn_plan *plan)
         size_t pool = next->layer->pools ? next->layer->pools(next) : 1;
         if (i + 1 == plan->model->nencoder)
             continue;
-        if (repeat > 1 && next->layer->fuses && next->layer->fuses(next, repeat, 1)) {
+        if (repeat > 1 && plan->by_rows && next->layer->fuses && next->layer->fuses(next, repeat, 1)) {
             next->repeat = repeat;
             node->idle = true;
         }
@@ -88,24 +114,16 @@ static cinch_status new_flow(cn_plan *plan, size_t place, cinch_error *error)
 
 /* ---- What is summed by rows, and what is kept of a batch ----------------------------------------------- */
 
-static bool by_rows(const cinch_model *model)
-{
-    for (size_t i = 0; i < model->nnode; i++)
-        if (model->nodes[i].nparameter && model->nodes[i].layer->by_rows)
-            return true;
-    return false;
-}
-
-/* Whether threads can carry a few rows at a time through buffers of their own: where some gradients go by
- * rows, the others have what they want kept, and no penalty wants the whole batch. */
-static bool can_be_local(const cinch_model *model, const cn_objective *objective)
+/* Whether threads can carry a few rows at a time through buffers of their own, where some gradients go by rows:
+ * the others have what they want kept, and no penalty may want the whole batch. */
+static bool can_be_local(const cn_objective *objective)
 {
     for (size_t i = 0; i < objective->penalties.count; i++) {
         const cn_penalty *penalty = cn_penalty_of(&objective->penalties.specs[i]);
         if (penalty->means || penalty->gradient)
             return false;
     }
-    return by_rows(model);
+    return true;
 }
 
 static cinch_status new_blocks(cn_plan *plan, size_t nthread, cinch_error *error)
@@ -117,7 +135,7 @@ static cinch_status new_blocks(cn_plan *plan, size_t nthread, cinch_error *error
     for (size_t p = 0; p < model->nparameter; p++)
         plan->block_place[p] = SIZE_MAX;
     for (const cn_node *node = model->nodes; node < model->nodes + model->nnode; node++)
-        for (size_t i = 0; node->layer->by_rows && i < node->nparameter; i++) {
+        for (size_t i = 0; plan->by_rows && node->layer->by_rows && i < node->nparameter; i++) {
             plan->block_place[node->parameters[i]] = count;
             count += plan->weights->packed[node->parameters[i]].nreal;
         }
@@ -185,7 +203,7 @@ static size_t chunk_of(const cn_plan *plan)
             reals += 2 * output_stride(node) + (node->layer->kept ? cn_stride(node->layer->kept(node)) : 0);
     size_t rows = MOST_REALS / reals;
     rows = rows < 1 ? 1 : rows < MOST_ROWS ? rows : MOST_ROWS;
-    if (!by_rows(model))
+    if (!plan->by_rows)
         return plan->nweight > NEAR_WEIGHTS ? MOST_ROWS : rows;
     /* Blocks are whole chunks, or chunks whole blocks. */
     while (rows < CN_SUM_ROWS && CN_SUM_ROWS % rows)
@@ -263,6 +281,9 @@ cn_plan *cn_plan_new(const cinch_model *model, cn_weights *weights, const cn_obj
     if (!(plan->nodes = cn_new(model->nnode, sizeof *plan->nodes, error)))
         goto fail;
     memcpy(plan->nodes, model->nodes, model->nnode * sizeof *plan->nodes);
+    plan->batch = batch;
+    plan->images = has_rows(model);
+    plan->by_rows = goes_by_rows(plan);
     fuse(plan);
     for (size_t p = 0; p < model->nparameter; p++)
         plan->nweight += model->parameters[p].count;
@@ -274,7 +295,7 @@ cn_plan *cn_plan_new(const cinch_model *model, cn_weights *weights, const cn_obj
             goto fail;
         return plan;
     }
-    plan->local = backward && can_be_local(model, objective);
+    plan->local = backward && plan->by_rows && can_be_local(objective);
     plan->rows = plan->local ? nthread * plan->chunk : plan->batch;
     plan->flows = cn_new(model->nnode, sizeof *plan->flows, error);
     plan->input = new_buffer(plan, plan->stride, error);

@@ -29,6 +29,8 @@ typedef struct cn_plan {
     double *means;          /* [3][code]: the units' batch means, what they are penalized, the slope of that;
                              * NULL where no penalty is of the means */
     size_t nweight;         /* values of all parameters */
+    bool images;            /* has layers `by_rows` */
+    bool by_rows;           /* gradients of layers `by_rows` are summed while the rows go by */
     size_t chunk;           /* rows carried through before the next ones, so that they stay in the cache */
     size_t nscratch;        /* reals of scratch that a thread needs */
     void *scratch;          /* [threads][nscratch] */

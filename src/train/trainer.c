@@ -127,7 +127,7 @@ static void share_units(cinch_trainer *trainer)
         for (size_t t = 0; t < weights->ntile; t++) {
             const cn_tile *tile = &weights->tiles[t];
             const cn_packed *packed = &weights->packed[tile->parameter];
-            bool matrix = packed->packing == CN_PACK_MATRIX;
+            bool matrix = packed->packing != CN_PACK_VECTOR;
             size_t unit = matrix ? tile->panel * CN_PANEL : tile->first, first, count;
             cn_threads_share(matrix ? packed->matrix.out : packed->nreal, CN_PANEL, nthread, thread, &first,
                              &count);
@@ -295,7 +295,7 @@ static bool goes_on(const cinch_trainer *trainer, size_t i, size_t thread)
     if (i + 1 == trainer->first_tile[thread + 1] || trainer->plan->bundles)
         return false;
     const cn_tile *tile = &weights->tiles[trainer->tiles[i]], *next = &weights->tiles[trainer->tiles[i + 1]];
-    return weights->packed[tile->parameter].packing == CN_PACK_MATRIX && next->parameter == tile->parameter &&
+    return weights->packed[tile->parameter].packing != CN_PACK_VECTOR && next->parameter == tile->parameter &&
            next->row == tile->row && next->panel == tile->panel + 1;
 }
 

@@ -1,6 +1,7 @@
 #include "train/weights.h"
 
 #include "base/memory.h"
+#include "model/windows.h"
 
 /* Reals of a vector in one tile; where each is much work, fewer, so that threads can share them. */
 enum { VECTOR_TILE = 64, WORKED_TILE = 48 };
@@ -13,9 +14,11 @@ size_t cn_first_trained(const cinch_model *model)
     return first;
 }
 
-static size_t matrix_in(const cn_parameter *parameter)
+static cn_matrix matrix_of(const cn_parameter *parameter)
 {
-    return parameter->count / parameter->shape.sizes[0];
+    const size_t out = parameter->shape.sizes[0];
+    return parameter->packing == CN_PACK_WINDOWS ? cn_windows_matrix(parameter->shape)
+                                                 : (cn_matrix){.in = parameter->count / out, .out = out};
 }
 
 /* ---- Making -------------------------------------------------------------------------------------------- */
@@ -42,12 +45,14 @@ static cinch_status find_uses(cn_weights *weights, const cinch_model *model, cin
 
 /* Whether the parameter's transpose is wanted: in training, where a gradient flows back through it, which is
  * where it is used behind the first node that is trained; and always where it is used twice, once so, once so
- * (tied weights). */
+ * (tied weights), and of windows, which may go either way. */
 static bool wants_transposed(const cn_weights *weights, const cinch_model *model, size_t parameter,
                              bool training)
 {
     size_t first = cn_first_trained(model), last_use = weights->first_use[parameter + 1] - 1;
-    return last_use > weights->first_use[parameter] || (training && weights->uses[last_use].node > first);
+    return last_use > weights->first_use[parameter] ||
+           weights->packed[parameter].packing == CN_PACK_WINDOWS ||
+           (training && weights->uses[last_use].node > first);
 }
 
 cinch_status cn_weights_transpose(cn_weights *weights, size_t parameter, cinch_error *error)
@@ -71,15 +76,14 @@ static cinch_status new_packed(cn_weights *weights, const cinch_model *model, si
     size_t real_size = weights->kernels->real_size;
     packed->packing = parameter->packing;
     packed->nreal = cn_round_up(parameter->count, CN_PANEL);
-    if (packed->packing == CN_PACK_MATRIX) {
-        packed->matrix.in = matrix_in(parameter);
-        packed->matrix.out = parameter->shape.sizes[0];
+    if (packed->packing != CN_PACK_VECTOR) {
+        packed->matrix = matrix_of(parameter);
         packed->nreal = cn_round_up(packed->matrix.out, CN_PANEL) * packed->matrix.in;
     }
     if (!(packed->reals = cn_new(packed->nreal, real_size, error)))
         return CINCH_MEMORY;
     packed->matrix.panels = packed->reals;
-    if (packed->packing == CN_PACK_MATRIX && wants_transposed(weights, model, p, training) &&
+    if (packed->packing != CN_PACK_VECTOR && wants_transposed(weights, model, p, training) &&
         cn_weights_transpose(weights, p, error))
         return CINCH_MEMORY;
     if (!training)
@@ -121,7 +125,7 @@ static cinch_status cut_tiles(cn_weights *weights, const cinch_model *model, cin
         size_t size = vector_tile(&model->parameters[p]);
         size_t in = packed->matrix.in, panels = cn_round_up(packed->matrix.out, CN_PANEL) / CN_PANEL;
         /* All panels of some rows, so that the values which these rows' gradients are of stay near. */
-        for (size_t row = 0; row < in && packed->packing == CN_PACK_MATRIX; row += CN_TILE_ROWS)
+        for (size_t row = 0; row < in && packed->packing != CN_PACK_VECTOR; row += CN_TILE_ROWS)
             for (size_t panel = 0; panel < panels; panel++, tile++) {
                 size_t nrow = least(CN_TILE_ROWS, in - row);
                 *tile = (cn_tile){.parameter = p,
@@ -201,6 +205,8 @@ void cn_weights_pack(const cn_weights *weights, const cinch_model *model, size_t
     cn_matrix matrix = matrix_around(weights, parameter, reals);
     if (weights->packed[parameter].packing == CN_PACK_MATRIX)
         weights->kernels->pack(values, &matrix);
+    else if (weights->packed[parameter].packing == CN_PACK_WINDOWS)
+        cn_windows_pack(weights->kernels, model->parameters[parameter].shape, values, &matrix);
     else
         weights->kernels->from_float(values, reals, model->parameters[parameter].count);
 }
@@ -211,6 +217,8 @@ void cn_weights_unpack(const cn_weights *weights, const cinch_model *model, size
     cn_matrix matrix = matrix_around(weights, parameter, (void *)reals);
     if (weights->packed[parameter].packing == CN_PACK_MATRIX)
         weights->kernels->unpack(&matrix, values);
+    else if (weights->packed[parameter].packing == CN_PACK_WINDOWS)
+        cn_windows_unpack(weights->kernels, model->parameters[parameter].shape, &matrix, values);
     else
         weights->kernels->to_float(reals, values, model->parameters[parameter].count);
 }
