@@ -1,6 +1,6 @@
 /* What the kernels reach: GFLOP/s of product and outer for the shapes of mnist-dense and mnist-deep, and
- * nanoseconds per element of each activation and its slope, one column a table; beside them BLIS's sgemm, where
- * its library is installed. All on one thread, the best of several runs. */
+ * nanoseconds per element of each activation and its slope, one column a table; beside them BLIS's sgemm,
+ * where its library is installed. All on one thread, the best of several runs. */
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
-/* bench_works [OPTION]... [WORK]...: how fast Cinch does the works of bench/works/work.c, beside the peers whose
- * environments are there: the same works in turn, ours, theirs, ours, theirs, the best of each. Called in the
- * checkout by `make bench`, which has built what it runs. */
+/* bench_works [OPTION]... [WORK]...: how fast Cinch does the works of bench/works/work.c, beside the peers
+ * whose environments are there: the same works in turn, ours, theirs, ours, theirs, the best of each. Called
+ * in the checkout by `make bench`, which has built what it runs. */
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>

@@ -102,7 +102,8 @@ cinch_status cn_cli_fail(cinch_error *error, cinch_status status, const char *fo
 /* The nearest of count names, a typing slip or two away; NULL where none is. */
 const char *cn_nearest(const char *wrong, const char *const *names, size_t count);
 
-/* A text from a file, as \xHH what a terminal must not be sent: control characters, marks that reorder a line. */
+/* A text from a file, as \xHH what a terminal must not be sent: control characters, marks that reorder a
+ * line. */
 void cn_print_escaped(FILE *out, const char *text);
 /* A column's name, in quotes where it has a comma or a quote: as a header has it and --columns takes it. */
 void cn_print_name(FILE *out, const char *name);

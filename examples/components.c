@@ -113,8 +113,8 @@ static double dot(const matrix *a, size_t i, const matrix *b, size_t j)
     return sum;
 }
 
-/* In degrees, between the space of the first k columns of `left` and that of `components`: its sine squared is
- * the largest eigenvalue of what of the one lies outside the other. */
+/* In degrees, between the space of the first k columns of `left` and that of `components`: its sine squared
+ * is the largest eigenvalue of what of the one lies outside the other. */
 static double largest_angle(const matrix *left, const matrix *components, size_t k)
 {
     static matrix outside, square, vectors;

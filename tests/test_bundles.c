@@ -1,6 +1,6 @@
-/* Rows side by side: the kernels over bundles in every table, against naive sums in double, within what they may
- * touch; the places that a stencil finds, against its convolution's definition; and whole nets, whose gradients
- * are those of the same net row by row. */
+/* Rows side by side: the kernels over bundles in every table, against naive sums in double, within what they
+ * may touch; the places that a stencil finds, against its convolution's definition; and whole nets, whose
+ * gradients are those of the same net row by row. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,8 +19,8 @@
 
 /* ---- Views --------------------------------------------------------------------------------------------- */
 
-/* Two views of some places: the first y go by the one, the others, which lie the other way round, by the other.
- * One run of each goes along, one steps. */
+/* Two views of some places: the first y go by the one, the others, which lie the other way round, by the
+ * other. One run of each goes along, one steps. */
 enum { MOST_RUNS = 2, NVIEW = 2 };
 
 typedef struct viewing {
@@ -387,8 +387,8 @@ static void check_row(const cn_kernels *k, const char *what, const cn_pooling *p
                      at(k, bundles->start, i * CN_BUNDLE + r), at(k, row->start, i));
 }
 
-/* The same bits as row by row; test_planes has what these are. Of few values, so that windows hold their largest
- * more than once. */
+/* The same bits as row by row; test_planes has what these are. Of few values, so that windows hold their
+ * largest more than once. */
 static void check_pool(const cn_kernels *k, const cn_pooling *p, bool mean)
 {
     size_t nlarge = (p->planes - 1) * p->large_plane + (p->height - 1) * p->large_row + p->width,
@@ -582,7 +582,8 @@ static const net nets[] = {
      .decoder = "tied elu gelu sigmoid",
      .loss = "bce",
      .row = {1, {15}}},
-    /* A convolution with the pool behind it: in bands of rows, windows cut, more channels than go at a time. */
+    /* A convolution with the pool behind it: in bands of rows, windows cut, more channels than go at a
+     * time. */
     {.encoder = "conv 5 3x3 relu | maxpool 2 | conv 3 3x3 sigmoid",
      .decoder = "upsample 2 | conv 1 3x3",
      .row = {3, {8, 6, 1}}},

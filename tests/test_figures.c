@@ -170,8 +170,8 @@ static void check_text_picture(const char *path, bool svg)
     cn_bytes_clear(&bytes);
 }
 
-/* Of the table, the images, or, where the spec asks for noise, the images by a model that has some; by a model
- * whose code is drawn where it asks for what is generated, or for a map by its name, or for a plane. */
+/* Of the table, the images, or, where the spec asks for noise, the images by a model that has some; by a
+ * model whose code is drawn where it asks for what is generated, or for a map by its name, or for a plane. */
 static cinch_status draw(const char *spec, bool of_table, const char *name, cinch_error *error)
 {
     const cinch_model *model = strncmp(spec, "mask", 4) == 0 ? choosing[of_table]
@@ -287,8 +287,8 @@ static void same_file(const char *a, const char *b)
     cn_bytes_clear(&right);
 }
 
-/* What is generated, and the map of a drawn code, are the same without rows as with them; by another seed they
- * are not. */
+/* What is generated, and the map of a drawn code, are the same without rows as with them; by another seed
+ * they are not. */
 static void test_rowless(void **state)
 {
     (void)state;

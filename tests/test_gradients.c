@@ -221,7 +221,8 @@ static void check(const char *encoder, const char *decoder, const char *loss, co
 
 /* ---- The tables ---------------------------------------------------------------------------------------- */
 
-/* The layer's example with another activation than relu: of some thousand values one would lie at its kink. */
+/* The layer's example with another activation than relu: of some thousand values one would lie at its
+ * kink. */
 static const char *smooth(const cn_layer *layer, char room[128])
 {
     snprintf(room, 128, "%s", layer->part.example);
@@ -265,8 +266,8 @@ static void test_bundles(void **state)
     assert_true(check_of(table, "dense 16 gelu | dense 1", "tied", "mae", "none"));
 }
 
-/* Convolutions between many channels, beside others: in batches whose gradients go by tiles, and in such as sum
- * them while the rows go by. */
+/* Convolutions between many channels, beside others: in batches whose gradients go by tiles, and in such as
+ * sum them while the rows go by. */
 static void test_windows(void **state)
 {
     (void)state;
@@ -390,7 +391,8 @@ static void test_shapes(void **state)
 static void test_images(void **state)
 {
     (void)state;
-    /* Odd and even windows, strides that leave a remainder, no padding, larger windows than strides and back. */
+    /* Odd and even windows, strides that leave a remainder, no padding, larger windows than strides and
+     * back. */
     check("conv 3 3x2 tanh stride=2 | conv 2 2x3 gelu", "deconv 2 3x3 tanh | conv 2 3x3 tanh | dense 24",
           "mse", "none");
     check("conv 3 5x5 silu", "conv 2 1x1", "huber", "weight_l2 0.01");

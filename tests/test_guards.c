@@ -15,8 +15,9 @@
 #include "math/kernels.h"
 #include "tests/guarded.h"
 
-/* How the arrays of a run lie: at the page behind them or, `before`, at the one before them, and so many reals
- * apart from it, the n-th array n times as many. Those that have to be aligned always lie at the page. */
+/* How the arrays of a run lie: at the page behind them or, `before`, at the one before them, and so many
+ * reals apart from it, the n-th array n times as many. Those that have to be aligned always lie at the
+ * page. */
 static const struct layout {
     bool before;
     size_t apart;
@@ -246,8 +247,8 @@ static void run_to_float(run *r, size_t a, size_t b, size_t c)
 
 /* ---- Planes -------------------------------------------------------------------------------------------- */
 
-/* Windows that go forwards or back, over one phase or four, from the first real of x to the last; of one image
- * or of three. */
+/* Windows that go forwards or back, over one phase or four, from the first real of x to the last; of one
+ * image or of three. */
 static void run_correlate(run *r, size_t out, size_t in, size_t count)
 {
     size_t phases = 1 + in % 2, all = phases * phases, rows = 1 + out % 5, columns = 1 + count % 6;
@@ -341,7 +342,8 @@ static void run_plane_sums(run *r, size_t planes, size_t height, size_t width)
     keep_reals(r, sums, planes);
 }
 
-/* Windows of 2 x 2 that are all whole, or of 1 to 5 that may hang over; rows of the large plane apart or not. */
+/* Windows of 2 x 2 that are all whole, or of 1 to 5 that may hang over; rows of the large plane apart or
+ * not. */
 static cn_pooling pooling_of(size_t height, size_t width, size_t more)
 {
     cn_pooling p = {.planes = 1 + (height + more) % 3, .size = 2, .height = 2 * height, .width = 2 * width};
@@ -435,8 +437,8 @@ static void keep_bundles(run *r, const void *bundles, size_t count)
     keep_reals(r, bundles, count * CN_BUNDLE);
 }
 
-/* Two views that share a plane's places: the first sees some cells, the second one of them, both the furthest,
- * FURTHEST places on; in x each place lies one or two further on. */
+/* Two views that share a plane's places: the first sees some cells, the second one of them, both the
+ * furthest, FURTHEST places on; in x each place lies one or two further on. */
 enum { FURTHEST = 5, MOST_CELLS = 20 };
 
 typedef struct viewing {

@@ -1,5 +1,5 @@
-/* Nets of images: what the planner does in one with a neighbour, and what it keeps for a few rows only, changes
- * nothing; a net at inference is the one that was trained; files that claim too much are refused. */
+/* Nets of images: what the planner does in one with a neighbour, and what it keeps for a few rows only,
+ * changes nothing; a net at inference is the one that was trained; files that claim too much are refused. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -128,8 +128,8 @@ static void test_rows_or_batch(void **state)
             }
 }
 
-/* A batch's gradient is the mean of its rows', where none draws: of a net so wide that fewer rows pass at a time
- * than make a block. */
+/* A batch's gradient is the mean of its rows', where none draws: of a net so wide that fewer rows pass at a
+ * time than make a block. */
 static void test_batch_is_its_rows(void **state)
 {
     (void)state;

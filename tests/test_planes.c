@@ -236,8 +236,8 @@ static void check_sums(const cn_kernels *k, const summing *t)
     }
 }
 
-/* Blocks of 32 rows, each summed in a call of its own and then in the tree of math/tree.h: the largest power of
- * two of blocks below all of them, and the rest. */
+/* Blocks of 32 rows, each summed in a call of its own and then in the tree of math/tree.h: the largest power
+ * of two of blocks below all of them, and the rest. */
 static double block_tree(const cn_kernels *k, const summing *t, size_t term, size_t first, size_t rows)
 {
     if (rows <= CN_BLOCK_ROWS) {
@@ -352,8 +352,8 @@ static void test_plane_sums(void **state)
 
 /* ---- Pools --------------------------------------------------------------------------------------------- */
 
-/* What a cell's window has of the large plane: the places of its cells, in order, and each one's number within
- * the whole window. */
+/* What a cell's window has of the large plane: the places of its cells, in order, and each one's number
+ * within the whole window. */
 typedef struct window {
     size_t count, cells[64], numbers[64];
 } window;

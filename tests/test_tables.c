@@ -264,8 +264,8 @@ static void test_decoders(void **state)
     cinch_data_free(data);
 }
 
-/* Every penalty raises the loss above the reconstruction's, given twice by twice as much; the validation's loss,
- * of rows like the others, is like the others'. */
+/* Every penalty raises the loss above the reconstruction's, given twice by twice as much; the validation's
+ * loss, of rows like the others, is like the others'. */
 static void test_penalties(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* Convolutions as products (model/windows.h), in every table: against one naive loop in double, within what they
- * may touch; and their weights' way into panels and back. */
+/* Convolutions as products (model/windows.h), in every table: against one naive loop in double, within what
+ * they may touch; and their weights' way into panels and back. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

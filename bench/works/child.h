@@ -1,6 +1,7 @@
-/* A process of its own for what is measured, so that its time, its peak of memory and its threads are its own: a
- * command, or a function of this program. It may use as many processors as it is given, one a core as long as
- * there are cores, so that a peer that takes all there are takes as many as Cinch. Waits for its end. */
+/* A process of its own for what is measured, so that its time, its peak of memory and its threads are its
+ * own: a command, or a function of this program. It may use as many processors as it is given, one a core as
+ * long as there are cores, so that a peer that takes all there are takes as many as Cinch. Waits for its
+ * end. */
 #ifndef BENCH_CHILD_H
 #define BENCH_CHILD_H
 
@@ -23,7 +24,8 @@ typedef struct bench_child {
 /* argv ends in NULL. The status tells whether all is well. */
 void child_run(char *const argv[], bench_child *child);
 
-/* Calls function(argument, result) there; what it leaves in result[nbytes] comes back where the status is 0. */
+/* Calls function(argument, result) there; what it leaves in result[nbytes] comes back where the status is
+ * 0. */
 void child_call(void (*function)(const void *argument, void *result), const void *argument, void *result,
                 size_t nbytes, bench_child *child);
 

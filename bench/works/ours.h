@@ -6,7 +6,8 @@
 #include "bench/works/settings.h"
 #include "bench/works/work.h"
 
-/* Trains the net that a work only runs, an epoch on few rows. Before the first ours_measure of such a work. */
+/* Trains the net that a work only runs, an epoch on few rows. Before the first ours_measure of such a
+ * work. */
 cinch_status ours_prepare(const bench_work *work, const bench_settings *settings, const bench_rows *rows,
                           cinch_error *error);
 

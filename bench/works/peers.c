@@ -109,8 +109,8 @@ static size_t rows_asked(const bench_work *work, size_t nrow)
     return work_is_training(work) ? nrow : 0;
 }
 
-/* Those that run in turn with Cinch: the fastest two, as a short run may have been disturbed, and what is at most
- * a third behind the first. */
+/* Those that run in turn with Cinch: the fastest two, as a short run may have been disturbed, and what is at
+ * most a third behind the first. */
 static void choose(bench_outcome outcomes[NPEER])
 {
     double first = INFINITY, second = INFINITY;

@@ -1,5 +1,5 @@
-/* The peers: what a user would run instead, each a script of bench/peers in one of two environments that `make
- * peers` makes. */
+/* The peers: what a user would run instead, each a script of bench/peers in one of two environments that
+ * `make peers` makes. */
 #ifndef BENCH_PEERS_H
 #define BENCH_PEERS_H
 
@@ -32,8 +32,8 @@ typedef struct bench_outcome {
     bench_measure measure;
 } bench_outcome;
 
-/* A short run of each peer, a fifth of nrow rows in trainings; the fastest ones stay PEER_READY. nrow: rows that
- * Cinch trained on. */
+/* A short run of each peer, a fifth of nrow rows in trainings; the fastest ones stay PEER_READY. nrow: rows
+ * that Cinch trained on. */
 void peers_try(const bench_work *work, const bench_settings *settings, const bench_rows *rows, size_t nrow,
                bench_outcome outcomes[NPEER]);
 

@@ -1,6 +1,6 @@
-/* The rows that are trained on and run through: MNIST where `scripts/mnist` finds it, else Fashion-MNIST where
- * Debian's package is, else images made here, of the same number and shape. The time that a net takes does not
- * depend on what is in them. */
+/* The rows that are trained on and run through: MNIST where `scripts/mnist` finds it, else Fashion-MNIST
+ * where Debian's package is, else images made here, of the same number and shape. The time that a net takes
+ * does not depend on what is in them. */
 #ifndef BENCH_ROWS_H
 #define BENCH_ROWS_H
 

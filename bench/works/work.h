@@ -31,10 +31,10 @@ const bench_work *work_find(const char *name);
 
 bool work_is_training(const bench_work *work);
 
-/* Operations of one row, an addition and a multiplication counted as two, of the net as it is written: a dense
- * layer's product is 2 in out, a convolution's 2 kh kw in out for each place of its output. `training`: forward,
- * the gradient of the weights and, but for the first layer, of what came in: the same product again each time.
- * Activations, losses, pools and optimizers are not counted. */
+/* Operations of one row, an addition and a multiplication counted as two, of the net as it is written: a
+ * dense layer's product is 2 in out, a convolution's 2 kh kw in out for each place of its output. `training`:
+ * forward, the gradient of the weights and, but for the first layer, of what came in: the same product again
+ * each time. Activations, losses, pools and optimizers are not counted. */
 double work_operations(const cinch_model *model, bool training);
 
 #endif

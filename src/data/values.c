@@ -115,8 +115,9 @@ SCALER(f32, float, float)
 SCALER(f64, double, float)
 SCALER(double, double, double)
 
-/* scale = high + low, high of 16 bits: a byte times it is exact in a float, and what is added to that is too small for
- * its own rounding to matter; but for a value next to the middle of two floats, which is why all are tried. */
+/* scale = high + low, high of 16 bits: a byte times it is exact in a float, and what is added to that is too
+ * small for its own rounding to matter; but for a value next to the middle of two floats, which is why all
+ * are tried. */
 static float high_part(double scale)
 {
     int exponent;

@@ -24,8 +24,8 @@ typedef void cn_values_gather(const void *stored, size_t count, const double *of
                               size_t step, float *x);
 cn_values_gather *cn_values_gatherer(cinch_type type);
 
-/* A faster one for values of one byte and one offset and scale, or NULL where some of the 256 would not come out the
- * same to the last bit. */
+/* A faster one for values of one byte and one offset and scale, or NULL where some of the 256 would not come
+ * out the same to the last bit. */
 cn_values_gather *cn_values_bytes_gatherer(double offset, double scale);
 
 #endif

@@ -29,7 +29,8 @@ typedef struct cn_view {
 } cn_view;
 
 /* y[o][p] = sum over i < in, cells of p:
- *     weight[o weight_out + i weight_in + tap] x[i][place], added in this order, + bias[o]; o < out. bias NULL: 0. */
+ *     weight[o weight_out + i weight_in + tap] x[i][place], added in this order, + bias[o]; o < out.
+ * bias NULL: 0. */
 typedef struct cn_bundle_sums {
     const cn_view *views;
     size_t nview, out, in;

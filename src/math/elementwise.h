@@ -15,8 +15,8 @@
 
 enum { CN_STRIP = 16 };
 
-/* A function compiled for AVX-512 and AVX2 too, the loader choosing. Without the fused multiply-add, so with the same
- * bits. Sanitizers are not yet awake when the loader asks. */
+/* A function compiled for AVX-512 and AVX2 too, the loader choosing. Without the fused multiply-add, so with
+ * the same bits. Sanitizers are not yet awake when the loader asks. */
 #if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) &&                 \
     !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define CN_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
@@ -49,7 +49,8 @@ enum { CN_STRIP = 16 };
  *     CN_LOSS_ROWS(VALUE, SLOPE)      makes loss_rows_float and loss_rows_double
  *     CN_LOSS_EACH(VALUE, SLOPE)      makes loss_each_float and loss_each_double
  */
-/* Value by value, count of them, a multiple of 16: values[i] = VALUE(output[i], target[i]), and slope as above. */
+/* Value by value, count of them, a multiple of 16: values[i] = VALUE(output[i], target[i]), and slope as
+ * above. */
 typedef void cn_loss_each(size_t count, const void *output, const void *target, double scale, void *slope,
                           void *values);
 

@@ -43,8 +43,8 @@ static inline size_t cn_stride(size_t width)
     return (cn_round_up(width, CN_PANEL) / CN_PANEL | 1) * CN_PANEL;
 }
 
-/* Stretches that one sum goes over, one after the other: each has `in` values of x and as many rows of a panel,
- * which begin at its places. */
+/* Stretches that one sum goes over, one after the other: each has `in` values of x and as many rows of a
+ * panel, which begin at its places. */
 typedef struct cn_reach {
     size_t count;
     ptrdiff_t x[CN_MOST_CELLS];
@@ -59,7 +59,7 @@ typedef struct cn_product {
     size_t x_stride;
     const void *panels;    /* [ceil(out/16)][in][16] */
     const cn_reach *reach; /* NULL: one stretch, from the beginning */
-    const void *bias;   /* [out rounded up to 16], zero beyond out; NULL for none */
+    const void *bias;      /* [out rounded up to 16], zero beyond out; NULL for none */
     cn_activation activation;
     void *z; /* the sums before f, same stride as y; NULL where they are not wanted */
     void *y;
@@ -146,7 +146,8 @@ typedef struct cn_kernels {
 } cn_kernels;
 
 /* The fastest table of float kernels that this processor runs. CINCH_CPU=plain|avx2|avx512|neon in the
- * environment asks for one; CINCH_USAGE where the name is unknown or the processor lacks it. Looks only once. */
+ * environment asks for one; CINCH_USAGE where the name is unknown or the processor lacks it. Looks only
+ * once. */
 const cn_kernels *cn_kernels_choose(cinch_error *error);
 
 /* A table by name, NULL where there is none or the processor lacks it: for tests and the bench. */

@@ -126,8 +126,8 @@ static product_tile_of *const product_tiles[MOST_PANELS + 1][TILE_ROWS + 1] = {
     PRODUCT_TILES(PRODUCT_TILE_NAME)};
 
 /* Rows in the order of memory, all panels over a block of them before the next: the panel stays near while
- * the rows go by, the rows' block while the panels do. Where rows are so long that a block of them would not, a part
- * of each is taken at a time, the sums so far in z. */
+ * the rows go by, the rows' block while the panels do. Where rows are so long that a block of them would not,
+ * a part of each is taken at a time, the sums so far in z. */
 enum { PRODUCT_ROWS = 192, PRODUCT_IN = 768, MOST_IN = 2 * PRODUCT_IN };
 
 /* What one go works on: rows, a part of their length. */

@@ -53,8 +53,9 @@ CN_INLINE void product_tile(size_t rows, size_t panels, const cn_reach *reach, s
             out[r * out_stride + j] = sums[r][j] + (bias ? bias[j] : 0);
 }
 
-/* sums[k][j] = sum over the block of a[k] * b[j]; k < nrow, j < 16; added to the `merges` sums before it, `apart`
- * reals from one to the next, and put where the first of these was. One panel at a time: panels is 1. */
+/* sums[k][j] = sum over the block of a[k] * b[j]; k < nrow, j < 16; added to the `merges` sums before it,
+ * `apart` reals from one to the next, and put where the first of these was. One panel at a time: panels is
+ * 1. */
 CN_INLINE void outer_tile(size_t nrow, size_t panels, const outer_rows *block, const real *a, const real *b,
                           real *out, size_t panel_size, size_t merges, size_t apart)
 {

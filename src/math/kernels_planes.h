@@ -1,6 +1,7 @@
 /* The kernels over planes (math/planes.h): what is the same in every table. The includer has included
  * kernels_body.h, and kernels_plain.h or kernels_vector.h, which say `lanes`, a vector of LANES reals,
- * LANES_SCALED(a, b, c) = a*b + c with the real a in every lane, and LANES_FUSED(a, b, c) of three vectors. */
+ * LANES_SCALED(a, b, c) = a*b + c with the real a in every lane, and LANES_FUSED(a, b, c) of three
+ * vectors. */
 #include "math/planes.h"
 
 typedef real loose_lanes __attribute__((vector_size(LANES * sizeof(real)), aligned(sizeof(real)), may_alias));
@@ -235,7 +236,8 @@ static void correlation_sums(const cn_correlation_sums *s)
     }
 }
 
-/* ---- Sums of planes ------------------------------------------------------------------------------------- */
+/* ---- Sums of planes
+ * ------------------------------------------------------------------------------------- */
 
 /* sums[c] = sum over a plane's `size` values: value i to sum i%16, these in a tree of halves. */
 static void plane_sums(size_t planes, size_t size, const void *x, void *sums)

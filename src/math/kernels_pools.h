@@ -1,10 +1,10 @@
 /* The kernels along the rows of images (math/planes.h): rows placed elsewhere, pooled, and back. The includer
- * has included kernels_planes.h and says EVEN_PLACES, ODD_PLACES, LOWER_PLACES and UPPER_PLACES, the places in
- * two vectors that shuffles take.
+ * has included kernels_planes.h and says EVEN_PLACES, ODD_PLACES, LOWER_PLACES and UPPER_PLACES, the places
+ * in two vectors that shuffles take.
  *
  * Where the processor has masks (LANES_MASKED) a vector takes any `count` of reals from a row; else it takes
- * LANES of them, and the last one of a row overlaps the one before where the row ends within it, so that a row
- * must have LANES at least. */
+ * LANES of them, and the last one of a row overlaps the one before where the row ends within it, so that a
+ * row must have LANES at least. */
 
 #ifdef LANES_MASKED
 typedef LANES_MASKED masks;

@@ -72,9 +72,9 @@ CN_INLINE void product_tile(size_t rows, size_t panels, const cn_reach *reach, s
     }
 }
 
-/* For `panels` panels side by side in b: sums[k][j] = sum over the block of a[k] * b[16 p + j], k < nrow, j < 16;
- * added to the `merges` sums before it, `apart` reals from one to the next, and put where the first of these
- * was. A panel's sums are panel_size reals from another's. */
+/* For `panels` panels side by side in b: sums[k][j] = sum over the block of a[k] * b[16 p + j], k < nrow, j <
+ * 16; added to the `merges` sums before it, `apart` reals from one to the next, and put where the first of
+ * these was. A panel's sums are panel_size reals from another's. */
 CN_INLINE void outer_tile(size_t nrow, size_t panels, const outer_rows *block, const float *a, const float *b,
                           float *out, size_t panel_size, size_t merges, size_t apart)
 {

@@ -46,7 +46,8 @@ static size_t small_plane(const cn_convolution *c)
 /* Where the smaller image begins in its spread plane. */
 static size_t small_start(const cn_convolution *c)
 {
-    return cn_convolution_reach(c->kernel_height, c->stride) * pitch(c) + cn_convolution_reach(c->kernel_width, c->stride);
+    return cn_convolution_reach(c->kernel_height, c->stride) * pitch(c) +
+           cn_convolution_reach(c->kernel_width, c->stride);
 }
 
 /* Positions from the smaller image's first value to its last. */
@@ -118,9 +119,9 @@ static void clip(size_t from, size_t stride, size_t before, size_t extent, size_
 cn_remainder cn_convolution_remainder(const cn_convolution *c, size_t row, size_t column)
 {
     cn_remainder r = {.row = row,
-                   .column = column,
-                   .kernel_rows = cells(c->kernel_height, row, c->stride),
-                   .kernel_columns = cells(c->kernel_width, column, c->stride)};
+                      .column = column,
+                      .kernel_rows = cells(c->kernel_height, row, c->stride),
+                      .kernel_columns = cells(c->kernel_width, column, c->stride)};
     clip(row, c->stride, c->top, c->height, large_rows(c), &r.first_row, &r.image_row, &r.nrow);
     clip(column, c->stride, c->left, c->width, pitch(c), &r.first_column, &r.image_column, &r.ncolumn);
     return r;

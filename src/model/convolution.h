@@ -26,8 +26,8 @@ typedef struct cn_convolution {
     size_t top, left; /* rows and columns of zeros before the larger image */
 } cn_convolution;
 
-/* Images that are taken in one go: so many reals apart are their spread planes, their planes, and the places of
- * their largest values. */
+/* Images that are taken in one go: so many reals apart are their spread planes, their planes, and the places
+ * of their largest values. */
 typedef struct cn_images {
     size_t count, spread, planes, which;
 } cn_images;
@@ -36,8 +36,8 @@ typedef struct cn_images {
 size_t cn_same_extent(size_t extent, size_t stride);
 size_t cn_same_before(size_t extent, size_t kernel, size_t stride);
 
-/* Every stride-th row and column of the padded larger image, from row `row` and column `column` on: one of the
- * planes that it is parted into. */
+/* Every stride-th row and column of the padded larger image, from row `row` and column `column` on: one of
+ * the planes that it is parted into. */
 typedef struct cn_remainder {
     size_t row, column;
     size_t kernel_rows, kernel_columns; /* the window's cells that fall on them */
@@ -63,8 +63,8 @@ size_t cn_convolution_large(const cn_convolution *convolution);
 size_t cn_convolution_small(const cn_convolution *convolution);
 size_t cn_convolution_scratch(const cn_convolution *convolution, size_t channels);
 
-/* Channels [first, first + count) of each image, plane after plane, to its spread planes, whose room must be 0
- * and stays so. `planes` holds those channels alone, `spread` the whole image. */
+/* Channels [first, first + count) of each image, plane after plane, to its spread planes, whose room must be
+ * 0 and stays so. `planes` holds those channels alone, `spread` the whole image. */
 void cn_convolution_spread_large(const cn_convolution *convolution, const cn_kernels *kernels,
                                  const cn_images *images, size_t first, size_t count, const void *planes,
                                  void *spread);

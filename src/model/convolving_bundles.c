@@ -47,7 +47,8 @@ static band band_of(const cn_pooling *pooling, size_t b)
 
 bool cn_convolving_fits(const cn_convolving *layer)
 {
-    return !layer->windows && layer->convolution.kernel_height * layer->convolution.kernel_width <= CN_MOST_CELLS;
+    return !layer->windows &&
+           layer->convolution.kernel_height * layer->convolution.kernel_width <= CN_MOST_CELLS;
 }
 
 void cn_convolving_plan_free(void *made)

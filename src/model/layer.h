@@ -100,8 +100,9 @@ typedef struct cn_tile {
     size_t npanel; /* with the tiles of so many panels, of the same rows, behind it: 1 is itself alone */
 } cn_tile;
 
-/* A layer's passes with its units shared out among the threads, not the rows: where rows are few and weights many,
- * so that each thread reads its own part of them. `first` is a multiple of CN_PANEL. The bits are the same. */
+/* A layer's passes with its units shared out among the threads, not the rows: where rows are few and weights
+ * many, so that each thread reads its own part of them. `first` is a multiple of CN_PANEL. The bits are the
+ * same. */
 typedef struct cn_columned {
     /* Values [first, first + count) of the output, of all `rows`. */
     void (*forward)(const cn_node *node, const cn_flow *flow, const cn_step *step, size_t rows, size_t first,
@@ -113,9 +114,9 @@ typedef struct cn_columned {
                  size_t count);
 } cn_columned;
 
-/* A layer's passes over bundles of rows (math/bundles.h), for the nets that go so: train/bundles.h. The buffers
- * of a flow are then [values][nbundle][CN_BUNDLE], their strides not looked at; what each function does is
- * otherwise what it does over rows. `backward` of a plan or of scratch: slopes go back to x too. */
+/* A layer's passes over bundles of rows (math/bundles.h), for the nets that go so: train/bundles.h. The
+ * buffers of a flow are then [values][nbundle][CN_BUNDLE], their strides not looked at; what each function
+ * does is otherwise what it does over rows. `backward` of a plan or of scratch: slopes go back to x too. */
 typedef struct cn_bundled {
     bool one; /* takes one bundle at a time */
     /* Whether bundles are for this node; NULL: always. */

@@ -8,8 +8,8 @@
 #include "model/convolution.h"
 
 /* How a parameter lies in memory while a net runs. A vector is its values, padded with zeros to CN_PANEL; a
- * matrix, (out, in) in the file, is a cn_matrix; and so are windows, (out, in, height, width), as model/windows.h
- * says. */
+ * matrix, (out, in) in the file, is a cn_matrix; and so are windows, (out, in, height, width), as
+ * model/windows.h says. */
 typedef enum cn_packing { CN_PACK_VECTOR, CN_PACK_MATRIX, CN_PACK_WINDOWS } cn_packing;
 
 /* A trained array of a model, as the file has it. */

@@ -138,7 +138,8 @@ typedef struct planes {
     size_t channels, plane;
 } planes;
 
-/* Values [first, first + count) of up to 16 planes from `channel` on, to as many positions, `step` reals apart. */
+/* Values [first, first + count) of up to 16 planes from `channel` on, to as many positions, `step` reals
+ * apart. */
 static void spread_run(const cn_kernels *kernels, const planes *of, size_t channel, size_t first,
                        size_t count, const void *from, size_t step, void *to)
 {

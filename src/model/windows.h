@@ -1,12 +1,13 @@
 /* A convolution between many channels (model/convolution.h says what it is), as products.
  *
- * An image's channels lie side by side here, position after position, each padded to CN_PANEL. So what one row
- * of the window meets is one stretch of memory, and the next position's begins a few reals further: products
- * and outer products (math/kernels.h) take their rows right out of the image. The weight is a matrix of
- * `in` = height x width of the window x the larger image's channels, padded, and `out` = the smaller one's:
+ * An image's channels lie side by side here, position after position, each padded to CN_PANEL. So what one
+ * row of the window meets is one stretch of memory, and the next position's begins a few reals further:
+ * products and outer products (math/kernels.h) take their rows right out of the image. The weight is a matrix
+ * of `in` = height x width of the window x the larger image's channels, padded, and `out` = the smaller
+ * one's:
  *
- *     down       a row of the smaller image is the product of a row of positions, a stretch for each row of the
- *                window
+ *     down       a row of the smaller image is the product of a row of positions, a stretch for each row of
+ *                the window
  *     up         of a stretch for each cell of the window, with the matrix's transpose: for each remainder of
  *                the stride by itself
  *     gradient   a sum of outer products over all positions of all images
@@ -19,12 +20,12 @@
 
 #include "model/layer.h"
 
-/* Whether it is better done so: many weights, channels that fill most of their panels, and a window of no more
- * than CN_MOST_CELLS. */
+/* Whether it is better done so: many weights, channels that fill most of their panels, and a window of no
+ * more than CN_MOST_CELLS. */
 bool cn_windows_suit(const cn_convolution *convolution);
 
-/* A weight (out, in, height, width) as a matrix without its arrays; from the file's order into its panels and,
- * where there is one, its transpose; and back. */
+/* A weight (out, in, height, width) as a matrix without its arrays; from the file's order into its panels
+ * and, where there is one, its transpose; and back. */
 cn_matrix cn_windows_matrix(cinch_shape shape);
 void cn_windows_pack(const cn_kernels *kernels, cinch_shape shape, const float *values, cn_matrix *matrix);
 void cn_windows_unpack(const cn_kernels *kernels, cinch_shape shape, const cn_matrix *matrix, float *values);

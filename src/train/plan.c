@@ -41,9 +41,9 @@ static bool has_windows(const cinch_model *model)
     return false;
 }
 
-/* Whether gradients are summed while the rows go by, where a layer would have it so. Of many weights and few rows
- * they are not: threads that share out the weights have more to share than blocks of rows, and no sums of all
- * weights are written for each block. */
+/* Whether gradients are summed while the rows go by, where a layer would have it so. Of many weights and few
+ * rows they are not: threads that share out the weights have more to share than blocks of rows, and no sums
+ * of all weights are written for each block. */
 static bool goes_by_rows(const cn_plan *plan)
 {
     enum { FEW_ROWS = 64 };
@@ -114,8 +114,8 @@ static cinch_status new_flow(cn_plan *plan, size_t place, cinch_error *error)
 
 /* ---- What is summed by rows, and what is kept of a batch ----------------------------------------------- */
 
-/* Whether threads can carry a few rows at a time through buffers of their own, where some gradients go by rows:
- * the others have what they want kept, and no penalty may want the whole batch. */
+/* Whether threads can carry a few rows at a time through buffers of their own, where some gradients go by
+ * rows: the others have what they want kept, and no penalty may want the whole batch. */
 static bool can_be_local(const cn_objective *objective)
 {
     for (size_t i = 0; i < objective->penalties.count; i++) {
@@ -191,8 +191,8 @@ static void free_batch(cn_plan *plan)
     cn_free(plan->batch_penalties);
 }
 
-/* The most rows that pass at a time: fewer where they are so wide that more would not stay in the cache; but not
- * where the weights do not stay there either, since each go reads all of them. */
+/* The most rows that pass at a time: fewer where they are so wide that more would not stay in the cache; but
+ * not where the weights do not stay there either, since each go reads all of them. */
 static size_t chunk_of(const cn_plan *plan)
 {
     enum { MOST_ROWS = 192, MOST_REALS = 1 << 18, NEAR_WEIGHTS = 1 << 18 };

@@ -116,8 +116,8 @@ static void share_work(cinch_trainer *trainer)
     trainer->first_tile[nthread] = weights->ntile;
 }
 
-/* Where threads share out a layer's units, each has the tiles of its own: so it alone writes the weights that it
- * reads on the way forward. */
+/* Where threads share out a layer's units, each has the tiles of its own: so it alone writes the weights that
+ * it reads on the way forward. */
 static void share_units(cinch_trainer *trainer)
 {
     const cn_weights *weights = trainer->weights;
@@ -257,8 +257,8 @@ static void pass_rows(const cinch_trainer *trainer, const cn_step *step, const s
     cn_plan_pass(plan, step, batch, first, first, count);
 }
 
-/* A shuffled row is far from the one before it: the thread's first rows of the next batch are asked for while the
- * threads meet. */
+/* A shuffled row is far from the one before it: the thread's first rows of the next batch are asked for while
+ * the threads meet. */
 static void fetch_rows(const cinch_trainer *trainer, size_t row, size_t batch, size_t thread)
 {
     enum { MOST = 16 };
@@ -287,8 +287,8 @@ static void update_tile(cinch_trainer *trainer, const cn_step *step, const doubl
         weights->kernels->transpose_tile(&packed->matrix, tile->panel, tile->row, tile->nrow);
 }
 
-/* Whether the tile behind this one in a thread's list is of the next panel and the same rows: then the gradients of both
- * are had in one. */
+/* Whether the tile behind this one in a thread's list is of the next panel and the same rows: then the
+ * gradients of both are had in one. */
 static bool goes_on(const cinch_trainer *trainer, size_t i, size_t thread)
 {
     const cn_weights *weights = trainer->weights;

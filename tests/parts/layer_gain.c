@@ -12,8 +12,11 @@ static cinch_status shape(cn_node *node, cinch_error *error)
 static size_t declare(const cn_node *node, cn_declaration *declarations)
 {
     size_t features = cn_shape_size(node->input);
-    declarations[0] = (cn_declaration){.suffix = "gain", .shape = cn_shape_flat(features), .fan_in = features,
-                                       .fan_out = features, .weight = true};
+    declarations[0] = (cn_declaration){.suffix = "gain",
+                                       .shape = cn_shape_flat(features),
+                                       .fan_in = features,
+                                       .fan_out = features,
+                                       .weight = true};
     return 1;
 }
 
@@ -36,9 +39,10 @@ static size_t declare(const cn_node *node, cn_declaration *declarations)
 GAIN(float)
 GAIN(double)
 
-static void (*const multiply[])(size_t, const void *, const void *, void *) = {multiply_float, multiply_double};
-static void (*const add_products[])(size_t, size_t, const void *, const void *, void *) = {add_products_float,
-                                                                                          add_products_double};
+static void (*const multiply[])(size_t, const void *, const void *, void *) = {multiply_float,
+                                                                               multiply_double};
+static void (*const add_products[])(size_t, size_t, const void *, const void *,
+                                    void *) = {add_products_float, add_products_double};
 static void (*const clear[])(size_t, void *) = {clear_float, clear_double};
 
 static void forward(const cn_node *node, const cn_flow *flow, const cn_step *step, size_t first, size_t count)
@@ -49,7 +53,8 @@ static void forward(const cn_node *node, const cn_flow *flow, const cn_step *ste
                                      cn_row(step, flow->y, flow->y_stride, r));
 }
 
-static void backward(const cn_node *node, const cn_flow *flow, const cn_step *step, size_t first, size_t count)
+static void backward(const cn_node *node, const cn_flow *flow, const cn_step *step, size_t first,
+                     size_t count)
 {
     for (size_t r = first; flow->dx && r < first + count; r++)
         multiply[cn_precision(step)](cn_shape_size(node->input), flow->parameters[0]->reals,
@@ -81,12 +86,18 @@ static cinch_status mirror(const cn_node *node, cn_activation activation, cn_tex
 
 static void lower(const cn_node *node, const cn_parameter *parameters, cn_program *program)
 {
-    cn_program_add(program, (cn_primitive){.kind = CN_SCALE, .input = node->input, .output = node->output,
-                                           .factor = 1, .parameter = &parameters[node->parameters[0]]});
+    cn_program_add(program, (cn_primitive){.kind = CN_SCALE,
+                                           .input = node->input,
+                                           .output = node->output,
+                                           .factor = 1,
+                                           .parameter = &parameters[node->parameters[0]]});
 }
 
 const cn_layer cn_layer_gain = {
-    .part = {.name = "gain", .example = "gain", .summary = "a factor for each feature", .equation = "y = g x"},
+    .part = {.name = "gain",
+             .example = "gain",
+             .summary = "a factor for each feature",
+             .equation = "y = g x"},
     .shape = shape,
     .declare = declare,
     .mirror = mirror,

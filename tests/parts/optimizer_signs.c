@@ -4,8 +4,13 @@
 enum { RATE };
 
 static const cn_option options[] = {
-    [RATE] = {.name = "lr", .type = CN_NUMBER, .standard = "0.001", .minimum = 0, .maximum = 1,
-              .open_minimum = true, .summary = "size of a step"},
+    [RATE] = {.name = "lr",
+              .type = CN_NUMBER,
+              .standard = "0.001",
+              .minimum = 0,
+              .maximum = 1,
+              .open_minimum = true,
+              .summary = "size of a step"},
     {0},
 };
 
@@ -30,8 +35,11 @@ SIGNS(float)
 SIGNS(double)
 
 const cn_optimizer cn_optimizer_signs = {
-    .part = {.name = "signs", .example = "signs lr=0.002", .summary = "steps of one size",
-             .equation = "m = (m + g) / 2; p = p - lr sign(m)", .options = options},
+    .part = {.name = "signs",
+             .example = "signs lr=0.002",
+             .summary = "steps of one size",
+             .equation = "m = (m + g) / 2; p = p - lr sign(m)",
+             .options = options},
     .slots = {"mean"},
     .constants = constants,
     .update = {update_float, update_double},
