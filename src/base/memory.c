@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 /* A block is [CN_ALIGNMENT bytes that begin with the block's size][the caller's bytes]. */
@@ -100,6 +101,9 @@ void cn_memory_use(const cn_allocator *other)
 static size_t large_bytes;
 enum { LARGE = 1 << 24 };
 
+/* Blocks of at least PAGED bytes begin at a large page's. */
+enum { LARGE_PAGE = 1 << 21, PAGED = 2 * LARGE_PAGE };
+
 static bool machine_has(size_t nbytes)
 {
     long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
@@ -109,13 +113,27 @@ static bool machine_has(size_t nbytes)
     return taken < all && nbytes < all - taken;
 }
 
+/* Columns of a large array are read a few values a page: with pages of 4 KB most of the time would be spent on
+ * finding them. Asked for, not needed. */
+static void want_large_pages(void *memory, size_t nbytes)
+{
+#ifdef MADV_HUGEPAGE
+    madvise(memory, nbytes / LARGE_PAGE * LARGE_PAGE, MADV_HUGEPAGE);
+#else
+    (void)memory, (void)nbytes;
+#endif
+}
+
 /* C11 asks for a size that is a multiple of the alignment. */
 static void *standard_allocate(size_t nbytes)
 {
+    const size_t alignment = nbytes >= PAGED ? LARGE_PAGE : CN_ALIGNMENT;
     size_t padded;
-    if (!cn_add(nbytes, CN_ALIGNMENT - 1, &padded) || (nbytes >= LARGE && !machine_has(nbytes)))
+    if (!cn_add(nbytes, alignment - 1, &padded) || (nbytes >= LARGE && !machine_has(nbytes)))
         return NULL;
-    void *memory = aligned_alloc(CN_ALIGNMENT, padded / CN_ALIGNMENT * CN_ALIGNMENT);
+    void *memory = aligned_alloc(alignment, padded / alignment * alignment);
+    if (memory && nbytes >= PAGED)
+        want_large_pages(memory, nbytes);
     if (memory && nbytes >= LARGE)
         __atomic_add_fetch(&large_bytes, nbytes, __ATOMIC_RELAXED);
     return memory;

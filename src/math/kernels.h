@@ -20,6 +20,7 @@
 enum {
     CN_PANEL = 16,      /* columns of a packed panel */
     CN_BLOCK_ROWS = 32, /* rows of a batch summed in order; blocks are added in a binary tree */
+    CN_TILE_PANELS = 4, /* panels whose tiles are summed at once, at most */
     CN_TILE_ROWS = 96   /* matrix rows (inputs) of one gradient tile: a multiple of 6, 12 and CN_PANEL */
 };
 
@@ -84,7 +85,7 @@ typedef struct cn_outer {
     const void *b;
     size_t b_stride;
     const cn_lines *lines;           /* NULL: a row is one position */
-    size_t panel, npanel, row, nrow; /* npanel 1 or 2 */
+    size_t panel, npanel, row, nrow; /* npanel up to CN_TILE_PANELS, nrow to CN_TILE_ROWS */
     bool accumulate;                 /* add to what the tile holds: a parameter's second use */
     void *tile;                      /* [npanel][nrow][16] */
     size_t tile_panel;               /* reals from one panel's to the next; 0: one behind the other */

@@ -10,8 +10,6 @@ typedef __m256 vector;
 #define VECTOR_FUSED(a, b, c)   _mm256_fmadd_ps(_mm256_set1_ps(a), b, c)
 #define LANES_FUSED(a, b, c)    _mm256_fmadd_ps(a, b, c)
 #define LANES_WHERE(mask, a, b) _mm256_blendv_ps(b, a, (__m256)(mask))
-enum { TILE_ROWS = 6, OUTER_ROWS = 6 };
-#define OUTER_TILES(X) X(1, 1) X(2, 1) X(3, 1) X(4, 1) X(5, 1) X(6, 1)
 
 /* Of a vector of its reals: for kernels_pools.h. */
 #define EVEN_PLACES  0, 2, 4, 6, 8, 10, 12, 14
@@ -19,8 +17,12 @@ enum { TILE_ROWS = 6, OUTER_ROWS = 6 };
 #define LOWER_PLACES 0, 8, 1, 9, 2, 10, 3, 11
 #define UPPER_PLACES 4, 12, 5, 13, 6, 14, 7, 15
 
-/* Rows and panels of a product's tile: 12 sums at most, of two registers a panel. */
-#define PRODUCT_TILES(X) X(1, 1) X(2, 1) X(3, 1) X(4, 1) X(5, 1) X(6, 1) X(1, 2) X(2, 2) X(3, 2) X(1, 4)
+/* Tiles of 12 sums at most, of two registers a panel. */
+enum { TILE_ROWS = 6, MOST_PANELS = 4, BEST_PANELS = 1 };
+#define PRODUCT_MOST     {0, 6, 3, 0, 1}
+#define OUTER_MOST       {0, 6, 0, 0, 0}
+#define PRODUCT_TILES(X) TILES_TO_6(X, 1) TILES_TO_3(X, 2) X(1, 4)
+#define OUTER_TILES(X)   TILES_TO_6(X, 1)
 
 #include "math/kernels_vector.h"
 #include "math/kernels_body.h"

@@ -107,6 +107,29 @@ static void activate_backward(cn_activation activation, size_t rows, size_t widt
 
 #include "math/kernels_row.h"
 
+static const unsigned char product_most[] = PRODUCT_MOST, outer_most[] = OUTER_MOST;
+
+/* The next of tiles as equal as can be, of `most` rows at most. */
+static size_t equal_part(size_t left, size_t most)
+{
+    const size_t tiles = (left + most - 1) / most;
+    return (left + tiles - 1) / tiles;
+}
+
+/* How many panels the next tile has: of few rows so many that the sums fill the registers, of more the best; and
+ * such that not a single one is left for the last. */
+static size_t panels_at_once(const unsigned char *most, size_t rows, size_t left)
+{
+    size_t panels = MOST_PANELS;
+    while (panels > 1 && rows > most[panels])
+        panels--;
+    if (panels == 1)
+        panels = BEST_PANELS;
+    while (panels > 1 && (panels > left || !most[panels] || (panels > 2 && left - panels == 1)))
+        panels--;
+    return panels;
+}
+
 typedef void product_tile_of(const cn_reach *reach, size_t in, const real *x, size_t x_stride,
                              const real *panel, size_t panel_size, bool more, const real *bias, real *out,
                              size_t out_stride);
@@ -139,8 +162,8 @@ typedef struct product_part {
 
 static const cn_reach one_stretch = {.count = 1};
 
-/* Panels j, j + 1, ..., all rows: tiles as equal as can be, of `count` rows at most. */
-static void product_panels(const product_part *part, size_t j, size_t panels, size_t count)
+/* So many panels from column j on, all rows: tiles as equal as can be. */
+static void product_panels(const product_part *part, size_t j, size_t panels)
 {
     const cn_product *p = part->p;
     const real *bias = p->bias && part->last ? (const real *)p->bias + j : NULL,
@@ -151,9 +174,8 @@ static void product_panels(const product_part *part, size_t j, size_t panels, si
     panel += j / COLUMNS * panel_size + part->first * COLUMNS;
     const bool activated = part->last && (p->z || p->activation != CN_LINEAR);
     for (size_t r = 0, n; r < part->rows; r += n) {
-        const size_t left = part->rows - r, tiles = (left + count - 1) / count;
+        n = equal_part(part->rows - r, product_most[panels]);
         const size_t row = part->row + r, at = row * p->y_stride + j;
-        n = (left + tiles - 1) / tiles;
         product_tiles[panels][n](reach, part->in, (const real *)p->x + row * p->x_stride + part->first,
                                  p->x_stride, panel, panel_size, part->first > 0, bias, sums + at,
                                  p->y_stride);
@@ -164,12 +186,10 @@ static void product_panels(const product_part *part, size_t j, size_t panels, si
 
 static void product_rows(const product_part *part)
 {
-    const size_t tiles = (part->rows + TILE_ROWS - 1) / TILE_ROWS, count = (part->rows + tiles - 1) / tiles;
-    size_t panels = MOST_PANELS;
-    for (size_t j = 0; j < part->p->out; j += panels * COLUMNS) {
-        while (!product_tiles[panels][count] || (panels > 1 && j + (panels - 1) * COLUMNS >= part->p->out))
-            panels--;
-        product_panels(part, j, panels, count);
+    const size_t all = (part->p->out + COLUMNS - 1) / COLUMNS;
+    for (size_t panel = 0, panels; panel < all; panel += panels) {
+        panels = panels_at_once(product_most, part->rows, all - panel);
+        product_panels(part, panel * COLUMNS, panels);
     }
 }
 
@@ -207,7 +227,7 @@ OUTER_TILES(OUTER_TILE)
 
 /* [panels][count]; NULL: there is no such tile. */
 #define OUTER_TILE_NAME(count, panels) [panels][count] = outer_tile_##count##x##panels,
-static outer_tile_of *const outer_tiles[3][OUTER_ROWS + 1] = {OUTER_TILES(OUTER_TILE_NAME)};
+static outer_tile_of *const outer_tiles[MOST_PANELS + 1][TILE_ROWS + 1] = {OUTER_TILES(OUTER_TILE_NAME)};
 
 static void add(size_t count, real *sums, const real *more)
 {
@@ -259,38 +279,85 @@ static outer_rows rows_of(const cn_outer *o, size_t rows)
                         .b_row = lines->b_position};
 }
 
-/* One block of rows: two panels at once where there are tiles for that, else one after the other. */
-static void outer_block(const cn_outer *o, size_t r, size_t count, real *out, size_t merges, size_t apart)
+/* Some rows of a tile's panels, [panels][nrow][16]. */
+typedef struct outer_part {
+    const cn_outer *o;
+    size_t first, nrow;
+    bool far; /* a and b */
+} outer_part;
+
+/* Rows that are far away are asked for while those before them are summed: the processor does not foresee a step
+ * of many pages. Of a block the strip's share, rows [first, end). */
+static void fetch_rows(const outer_part *part, size_t first, size_t end)
 {
-    const outer_rows rows = rows_of(o, count);
-    const size_t panel_size = o->nrow * COLUMNS;
-    const size_t panels = o->npanel > 1 && outer_tiles[2][1] ? 2 : 1, most = OUTER_ROWS / panels;
-    const real *a = (const real *)o->a + o->row + r * o->a_stride;
-    const real *b = (const real *)o->b + o->panel * COLUMNS + r * o->b_stride;
-    for (size_t p = 0; p < o->npanel; p += panels)
-        for (size_t first = 0, n; first < o->nrow; first += n) {
-            n = smaller(o->nrow - first, most);
-            outer_tiles[panels][n](&rows, a + first, b + p * COLUMNS, out + p * panel_size + first * COLUMNS,
-                                   panel_size, merges, apart);
-        }
+    enum { LINE = 64 / sizeof(real) };
+    const cn_outer *o = part->o;
+    for (size_t r = first; r < smaller(end, o->rows); r++) {
+        const real *a = (const real *)o->a + o->row + part->first + r * o->a_stride;
+        const real *b = (const real *)o->b + o->panel * COLUMNS + r * o->b_stride;
+        for (size_t k = 0; k < part->nrow; k += LINE)
+            __builtin_prefetch(a + k);
+        for (size_t j = 0; j < o->npanel * COLUMNS; j += LINE)
+            __builtin_prefetch(b + j);
+    }
 }
 
-/* Block after block of rows, in each the tile's strips: so a block of a and of b is read from afar once. */
-static void outer(const cn_outer *o)
+static bool far_away(const cn_outer *o)
 {
-    enum { SIZE = 2 * CN_TILE_ROWS * COLUMNS };
-    real levels[(CN_TREE_LEVELS + 1) * SIZE] __attribute__((aligned(CN_ALIGNMENT)));
-    const size_t panel_size = o->nrow * COLUMNS, apart = o->tile_panel ? o->tile_panel : panel_size;
-    const size_t rows = block_rows(o->lines);
+    enum { NEAR = 1 << 17 };
+    return !o->lines && o->rows * (o->a_stride + o->b_stride) > NEAR;
+}
+
+/* One block of rows. */
+static void outer_block(const outer_part *part, size_t r, size_t count, real *out, size_t merges,
+                        size_t apart)
+{
+    const cn_outer *o = part->o;
+    const outer_rows rows = rows_of(o, count);
+    const size_t panel_size = part->nrow * COLUMNS;
+    const real *a = (const real *)o->a + o->row + part->first + r * o->a_stride;
+    const real *b = (const real *)o->b + o->panel * COLUMNS + r * o->b_stride;
+    size_t fetched = r + count;
+    for (size_t p = 0, panels; p < o->npanel; p += panels) {
+        panels = panels_at_once(outer_most, part->nrow, o->npanel - p);
+        const size_t most = outer_most[panels], share = CN_BLOCK_ROWS * most / part->nrow + 1;
+        for (size_t first = 0, n; first < part->nrow; first += n, fetched += share) {
+            n = equal_part(part->nrow - first, most);
+            if (part->far && fetched < r + count + CN_BLOCK_ROWS)
+                fetch_rows(part, fetched, smaller(fetched + share, r + count + CN_BLOCK_ROWS));
+            outer_tiles[panels][n](&rows, a + first, b + p * COLUMNS,
+                                   out + p * panel_size + first * COLUMNS, panel_size, merges, apart);
+        }
+    }
+}
+
+enum { PART_REALS = 2 * CN_TILE_ROWS * COLUMNS }; /* summed at a time: they stay near */
+
+/* Block after block of rows, in each the part's strips: so a block of a and of b is read from afar once. */
+static void outer_sums(const outer_part *part, real *target, size_t target_panel)
+{
+    real levels[(CN_TREE_LEVELS + 1) * PART_REALS] __attribute__((aligned(CN_ALIGNMENT)));
+    const cn_outer *o = part->o;
+    const size_t rows = block_rows(o->lines), panel_size = part->nrow * COLUMNS;
     size_t depth = 0;
     for (size_t r = 0; r == 0 || r < o->rows; r += rows) {
         const size_t merges = cn_tree_merges(r / rows);
-        outer_block(o, r, smaller(o->rows - r, rows), levels + depth * SIZE, merges, SIZE);
+        outer_block(part, r, smaller(o->rows - r, rows), levels + depth * PART_REALS, merges, PART_REALS);
         depth += 1 - merges;
     }
-    merge(levels, SIZE, o->npanel * panel_size, depth, depth - 1);
+    merge(levels, PART_REALS, o->npanel * panel_size, depth, depth - 1);
     for (size_t p = 0; p < o->npanel; p++)
-        put(panel_size, o->accumulate, levels + p * panel_size, (real *)o->tile + p * apart);
+        put(panel_size, o->accumulate, levels + p * panel_size, target + p * target_panel);
+}
+
+static void outer(const cn_outer *o)
+{
+    const size_t most = PART_REALS / COLUMNS / o->npanel, apart = o->tile_panel ? o->tile_panel : o->nrow * COLUMNS;
+    outer_part part = {.o = o, .far = far_away(o)};
+    for (; part.first < o->nrow; part.first += part.nrow) {
+        part.nrow = equal_part(o->nrow - part.first, most);
+        outer_sums(&part, (real *)o->tile + part.first * COLUMNS, apart);
+    }
 }
 
 enum { SUM_COLUMNS = 64 };

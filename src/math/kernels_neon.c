@@ -13,8 +13,6 @@ typedef float vector __attribute__((vector_size(16), may_alias));
 #define VECTOR_FUSED(a, b, c)   vfmaq_n_f32(c, b, a)
 #define LANES_FUSED(a, b, c)    vfmaq_f32(c, a, b)
 #define LANES_WHERE(mask, a, b) vbslq_f32((uint32x4_t)(mask), a, b)
-enum { TILE_ROWS = 6, OUTER_ROWS = 6 };
-#define OUTER_TILES(X) X(1, 1) X(2, 1) X(3, 1) X(4, 1) X(5, 1) X(6, 1)
 
 /* Of a vector of its reals: for kernels_pools.h. */
 #define EVEN_PLACES  0, 2, 4, 6
@@ -22,8 +20,12 @@ enum { TILE_ROWS = 6, OUTER_ROWS = 6 };
 #define LOWER_PLACES 0, 4, 1, 5
 #define UPPER_PLACES 2, 6, 3, 7
 
-/* Rows and panels of a product's tile: sums, a row of all panels and one x have a register each. */
-#define PRODUCT_TILES(X) X(1, 1) X(2, 1) X(3, 1) X(4, 1) X(5, 1) X(6, 1) X(1, 2) X(2, 2)
+/* A tile's sums, a row of all panels and one x have a register each. */
+enum { TILE_ROWS = 6, MOST_PANELS = 2, BEST_PANELS = 1 };
+#define PRODUCT_MOST     {0, 6, 2}
+#define OUTER_MOST       {0, 6, 0}
+#define PRODUCT_TILES(X) TILES_TO_6(X, 1) X(1, 2) X(2, 2)
+#define OUTER_TILES(X)   TILES_TO_6(X, 1)
 
 #include "math/kernels_vector.h"
 #include "math/kernels_body.h"

@@ -5,7 +5,7 @@
 
 #include "math/kernels_tiles.h"
 
-enum { TILE_ROWS = 4, COLUMNS = CN_PANEL, MOST_PANELS = 1 };
+enum { TILE_ROWS = 4, COLUMNS = CN_PANEL, MOST_PANELS = 1, BEST_PANELS = 1 };
 
 /* Vector code along the columns. Let loose, gcc 12 unrolls them and goes along the rows instead, and then
  * reads one row beyond the last. */
@@ -84,8 +84,7 @@ CN_INLINE void outer_tile(size_t nrow, size_t panels, const outer_rows *block, c
             out[k * COLUMNS + j] = sums[k][j];
 }
 
-enum { OUTER_ROWS = TILE_ROWS };
-#define OUTER_TILES(X) X(1, 1) X(2, 1) X(3, 1) X(4, 1)
-
-/* Rows and panels of a product's tile. */
-#define PRODUCT_TILES(X) X(1, 1) X(2, 1) X(3, 1) X(4, 1)
+#define PRODUCT_MOST     {0, 4}
+#define OUTER_MOST       {0, 4}
+#define PRODUCT_TILES(X) TILES_TO_4(X, 1)
+#define OUTER_TILES(X)   TILES_TO_4(X, 1)

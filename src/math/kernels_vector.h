@@ -1,18 +1,17 @@
 /* The two tiles in registers, for a processor with fused multiply-add. The includer says `vector`, of
  * VECTOR_REALS floats, VECTOR_FUSED(a, b, c) = a*b + c with the float a in every lane, LANES_FUSED(a, b, c)
- * the same of three vectors, TILE_ROWS, PRODUCT_TILES,
- * OUTER_ROWS and OUTER_TILES.
+ * the same of three vectors, and what math/kernels_tiles.h asks of its tiles, TILE_ROWS by MOST_PANELS at most.
  *
- * The sums of a tile live in TILE_ROWS * 16/VECTOR_REALS registers: each vector of the panel that is loaded
- * is used TILE_ROWS times, each x that is broadcast 16/VECTOR_REALS times. The count of rows is a constant in
- * each copy (PRODUCT_TILES and OUTER_TILES make them), so that all loops but the one over k vanish.
+ * A tile's sums live in registers: each vector of a panel that is loaded is used once for every row, each x that
+ * is broadcast once for every vector. The counts are constants in each copy (PRODUCT_TILES and OUTER_TILES make
+ * them), so that all loops but the one over k vanish.
  */
 #include "math/functions.h"
 #include "math/kernels.h"
 
 #include "math/kernels_tiles.h"
 
-enum { COLUMNS = CN_PANEL, VECTORS = COLUMNS / VECTOR_REALS, MOST_PANELS = 8 };
+enum { COLUMNS = CN_PANEL, VECTORS = COLUMNS / VECTOR_REALS };
 
 /* For kernels_planes.h. */
 typedef vector lanes;
@@ -78,7 +77,7 @@ CN_INLINE void product_tile(size_t rows, size_t panels, const cn_reach *reach, s
 CN_INLINE void outer_tile(size_t nrow, size_t panels, const outer_rows *block, const float *a, const float *b,
                           float *out, size_t panel_size, size_t merges, size_t apart)
 {
-    vector sums[OUTER_ROWS][2 * VECTORS];
+    vector sums[TILE_ROWS][MOST_PANELS * VECTORS];
     UNROLLED
     for (size_t k = 0; k < nrow; k++) {
         UNROLLED

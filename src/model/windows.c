@@ -360,7 +360,7 @@ void cn_windows_gradient(const cn_convolution *c, const cn_kernels *kernels, siz
     const size_t tile_panel = (bottom - top) * CN_PANEL;
     cn_tile part = {.npanel = 1};
     for (part.panel = first; part.panel < end; part.panel += part.npanel) {
-        part.npanel = least(2, end - part.panel);
+        part.npanel = least(CN_TILE_PANELS, end - part.panel);
         for (part.row = top; part.row < bottom; part.row += part.nrow) {
             const size_t left = least(bottom - part.row, stretch - part.row % stretch);
             part.nrow = least(left, CN_TILE_ROWS);

@@ -161,7 +161,7 @@ static cinch_status make_engine(cinch_trainer *trainer, cinch_error *error)
     trainer->first_tile = cn_new(cn_threads_count(trainer->threads) + 1, sizeof *trainer->first_tile, error);
     trainer->tile_penalties = cn_new(trainer->weights->ntile, sizeof *trainer->tile_penalties, error);
     trainer->gradients =
-        cn_new(cn_threads_count(trainer->threads) * 2 * CN_TILE_REALS, trainer->kernels->real_size, error);
+        cn_new(cn_threads_count(trainer->threads) * CN_TILE_PANELS * CN_TILE_REALS, trainer->kernels->real_size, error);
     trainer->tiles = cn_new(trainer->weights->ntile, sizeof *trainer->tiles, error);
     if (!trainer->order || !trainer->first_tile || !trainer->tiles || !trainer->tile_penalties ||
         !trainer->gradients)
@@ -299,17 +299,27 @@ static bool goes_on(const cinch_trainer *trainer, size_t i, size_t thread)
            next->row == tile->row && next->panel == tile->panel + 1;
 }
 
+/* The tiles from this one on in a thread's list that are of the next panels and the same rows: their gradients are
+ * had in one. Not so that a single one is left. */
+static size_t panels_at_once(const cinch_trainer *trainer, size_t i, size_t thread)
+{
+    size_t count = 1;
+    while (count < CN_TILE_PANELS + 2 && goes_on(trainer, i + count - 1, thread))
+        count++;
+    return count <= CN_TILE_PANELS ? count : count == CN_TILE_PANELS + 1 ? CN_TILE_PANELS - 1 : CN_TILE_PANELS;
+}
+
 /* The thread's tiles: gradient over the whole batch, and what is done with it. */
 static void update_tiles(cinch_trainer *trainer, const cn_step *step, size_t batch, size_t update,
                          size_t thread)
 {
     const cn_weights *weights = trainer->weights;
-    void *gradient = (char *)trainer->gradients + thread * 2 * CN_TILE_REALS * weights->kernels->real_size;
+    void *gradient = (char *)trainer->gradients + thread * CN_TILE_PANELS * CN_TILE_REALS * weights->kernels->real_size;
     double constants[CN_MAX_CONSTANTS];
     cn_trainer_optimizer(trainer)->constants(&trainer->optimizer, (double)update, constants);
     for (size_t i = trainer->first_tile[thread], end = trainer->first_tile[thread + 1]; i < end;) {
         cn_tile tile = weights->tiles[trainer->tiles[i]];
-        tile.npanel = goes_on(trainer, i, thread) ? 2 : 1;
+        tile.npanel = panels_at_once(trainer, i, thread);
         cn_plan_gradient(trainer->plan, step, batch, &tile, gradient);
         for (size_t p = 0; p < tile.npanel; p++, i++)
             update_tile(trainer, step, constants, trainer->tiles[i],
