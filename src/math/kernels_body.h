@@ -214,14 +214,14 @@ static void product(const cn_product *p)
 
 /* ---- Sums over a batch --------------------------------------------------------------------------------- */
 
-typedef void outer_tile_of(const outer_rows *block, const real *a, const real *b, real *out,
-                           size_t panel_size, size_t merges, size_t apart);
+typedef void outer_tile_of(const outer_rows *block, const real *a, const real *b, const outer_goal *goal,
+                           const real *out, real *to);
 
 #define OUTER_TILE(count, panels)                                                                            \
     static void outer_tile_##count##x##panels(const outer_rows *block, const real *a, const real *b,         \
-                                              real *out, size_t panel_size, size_t merges, size_t apart)     \
+                                              const outer_goal *goal, const real *out, real *to)             \
     {                                                                                                        \
-        outer_tile(count, panels, block, a, b, out, panel_size, merges, apart);                              \
+        outer_tile(count, panels, block, a, b, goal, out, to);                                               \
     }
 OUTER_TILES(OUTER_TILE)
 
@@ -304,17 +304,16 @@ static void fetch_rows(const outer_part *part, size_t first, size_t end)
 
 static bool far_away(const cn_outer *o)
 {
-    enum { NEAR = 1 << 17 };
+    enum { NEAR = 1 << 15 };
     return !o->lines && o->rows * (o->a_stride + o->b_stride) > NEAR;
 }
 
 /* One block of rows. */
-static void outer_block(const outer_part *part, size_t r, size_t count, real *out, size_t merges,
-                        size_t apart)
+static void outer_block(const outer_part *part, size_t r, size_t count, const outer_goal *goal,
+                        const real *out, real *to)
 {
     const cn_outer *o = part->o;
     const outer_rows rows = rows_of(o, count);
-    const size_t panel_size = part->nrow * COLUMNS;
     const real *a = (const real *)o->a + o->row + part->first + r * o->a_stride;
     const real *b = (const real *)o->b + o->panel * COLUMNS + r * o->b_stride;
     size_t fetched = r + count;
@@ -325,34 +324,40 @@ static void outer_block(const outer_part *part, size_t r, size_t count, real *ou
             n = equal_part(part->nrow - first, most);
             if (part->far && fetched < r + count + CN_BLOCK_ROWS)
                 fetch_rows(part, fetched, smaller(fetched + share, r + count + CN_BLOCK_ROWS));
-            outer_tiles[panels][n](&rows, a + first, b + p * COLUMNS,
-                                   out + p * panel_size + first * COLUMNS, panel_size, merges, apart);
+            outer_tiles[panels][n](&rows, a + first, b + p * COLUMNS, goal,
+                                   out + p * goal->out_panel + first * COLUMNS,
+                                   to + p * goal->to_panel + first * COLUMNS);
         }
     }
 }
 
-enum { PART_REALS = 2 * CN_TILE_ROWS * COLUMNS }; /* summed at a time: they stay near */
+enum { PART_REALS = CN_TILE_PANELS * CN_TILE_ROWS * COLUMNS }; /* summed at a time: they stay near */
 
-/* Block after block of rows, in each the part's strips: so a block of a and of b is read from afar once. */
+/* Block after block of rows, in each the part's strips: so a block of a and of b is read from afar once. The last
+ * one's sums are added to all that are left. */
 static void outer_sums(const outer_part *part, real *target, size_t target_panel)
 {
     real levels[(CN_TREE_LEVELS + 1) * PART_REALS] __attribute__((aligned(CN_ALIGNMENT)));
     const cn_outer *o = part->o;
     const size_t rows = block_rows(o->lines), panel_size = part->nrow * COLUMNS;
-    size_t depth = 0;
-    for (size_t r = 0; r == 0 || r < o->rows; r += rows) {
-        const size_t merges = cn_tree_merges(r / rows);
-        outer_block(part, r, smaller(o->rows - r, rows), levels + depth * PART_REALS, merges, PART_REALS);
-        depth += 1 - merges;
+    size_t depth = 0, r = 0;
+    outer_goal goal = {.apart = PART_REALS, .out_panel = panel_size, .to_panel = panel_size};
+    for (; r + rows < o->rows; r += rows) {
+        real *out = levels + depth * PART_REALS;
+        goal.merges = cn_tree_merges(r / rows);
+        outer_block(part, r, rows, &goal, out, out - goal.merges * PART_REALS);
+        depth += 1 - goal.merges;
     }
-    merge(levels, PART_REALS, o->npanel * panel_size, depth, depth - 1);
-    for (size_t p = 0; p < o->npanel; p++)
-        put(panel_size, o->accumulate, levels + p * panel_size, target + p * target_panel);
+    goal.merges = depth;
+    goal.to_panel = target_panel;
+    goal.accumulate = o->accumulate;
+    outer_block(part, r, o->rows - r, &goal, levels + depth * PART_REALS, target);
 }
 
 static void outer(const cn_outer *o)
 {
-    const size_t most = PART_REALS / COLUMNS / o->npanel, apart = o->tile_panel ? o->tile_panel : o->nrow * COLUMNS;
+    const size_t most = PART_REALS / COLUMNS / o->npanel,
+                 apart = o->tile_panel ? o->tile_panel : o->nrow * COLUMNS;
     outer_part part = {.o = o, .far = far_away(o)};
     for (; part.first < o->nrow; part.first += part.nrow) {
         part.nrow = equal_part(o->nrow - part.first, most);

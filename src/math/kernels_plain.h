@@ -53,15 +53,13 @@ CN_INLINE void product_tile(size_t rows, size_t panels, const cn_reach *reach, s
             out[r * out_stride + j] = sums[r][j] + (bias ? bias[j] : 0);
 }
 
-/* sums[k][j] = sum over the block of a[k] * b[j]; k < nrow, j < 16; added to the `merges` sums before it,
- * `apart` reals from one to the next, and put where the first of these was. One panel at a time: panels is
- * 1. */
+/* sums[k][j] = sum over the block of a[k] * b[j]; k < nrow, j < 16; and what the goal says. One panel at a time:
+ * panels is 1. */
 CN_INLINE void outer_tile(size_t nrow, size_t panels, const outer_rows *block, const real *a, const real *b,
-                          real *out, size_t panel_size, size_t merges, size_t apart)
+                          const outer_goal *goal, const real *out, real *to)
 {
+    real sums[TILE_ROWS * COLUMNS] = {0};
     (void)panels;
-    (void)panel_size;
-    real sums[TILE_ROWS][COLUMNS] = {{0}};
     for (size_t image = 0; image < block->images; image++)
         for (size_t line = 0; line < block->lines; line++) {
             const real *from = a + image * block->a_image + line * block->a_line;
@@ -70,21 +68,25 @@ CN_INLINE void outer_tile(size_t nrow, size_t panels, const outer_rows *block, c
                 for (size_t k = 0; k < nrow; k++) {
                     COLUMN_BY_COLUMN
                     for (size_t j = 0; j < COLUMNS; j++)
-                        sums[k][j] += from[k] * slopes[j];
+                        sums[k * COLUMNS + j] += from[k] * slopes[j];
                 }
         }
-    for (; merges > 0; merges--) {
-        out -= apart;
-        for (size_t k = 0; k < nrow; k++)
-            for (size_t j = 0; j < COLUMNS; j++)
-                sums[k][j] += out[k * COLUMNS + j];
+    for (size_t merges = goal->merges; merges > 0; merges--) {
+        out -= goal->apart;
+        for (size_t i = 0; i < nrow * COLUMNS; i++)
+            sums[i] += out[i];
     }
-    for (size_t k = 0; k < nrow; k++)
-        for (size_t j = 0; j < COLUMNS; j++)
-            out[k * COLUMNS + j] = sums[k][j];
+    for (size_t i = 0; i < nrow * COLUMNS; i++)
+        to[i] = sums[i] + (goal->accumulate ? to[i] : 0);
 }
 
-#define PRODUCT_MOST     {0, 4}
-#define OUTER_MOST       {0, 4}
+#define PRODUCT_MOST                                                                                         \
+    {                                                                                                        \
+        0, 4                                                                                                 \
+    }
+#define OUTER_MOST                                                                                           \
+    {                                                                                                        \
+        0, 4                                                                                                 \
+    }
 #define PRODUCT_TILES(X) TILES_TO_4(X, 1)
 #define OUTER_TILES(X)   TILES_TO_4(X, 1)

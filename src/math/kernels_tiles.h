@@ -11,6 +11,14 @@ typedef struct outer_rows {
     size_t a_image, a_line, a_row, b_image, b_line, b_row;
 } outer_rows;
 
+/* Where a block's sums go: added to those of `merges` earlier blocks, which lie `apart` reals before one another
+ * and end that far before `out`; where `accumulate` to what is there; then to `to`. A panel's sums are
+ * `out_panel` and `to_panel` reals from another's. */
+typedef struct outer_goal {
+    size_t merges, apart, out_panel, to_panel;
+    bool accumulate;
+} outer_goal;
+
 /* A table lists its tiles, each rows by panels side by side, as X(rows, panels): PRODUCT_TILES and OUTER_TILES;
  * and in PRODUCT_MOST and OUTER_MOST the most rows for each number of panels, 0 where there are none.
  * BEST_PANELS is what many rows take. */
@@ -22,7 +30,8 @@ typedef struct outer_rows {
 #define TILES_TO_12(X, panels) TILES_TO_10(X, panels) X(11, panels) X(12, panels)
 #define TILES_TO_24(X, panels)                                                                               \
     TILES_TO_12(X, panels)                                                                                   \
-    X(13, panels) X(14, panels) X(15, panels) X(16, panels) X(17, panels) X(18, panels) X(19, panels)        \
-    X(20, panels) X(21, panels) X(22, panels) X(23, panels) X(24, panels)
+    X(13, panels)                                                                                            \
+    X(14, panels) X(15, panels) X(16, panels) X(17, panels) X(18, panels) X(19, panels) X(20, panels)        \
+        X(21, panels) X(22, panels) X(23, panels) X(24, panels)
 
 #endif

@@ -71,11 +71,21 @@ CN_INLINE void product_tile(size_t rows, size_t panels, const cn_reach *reach, s
     }
 }
 
-/* For `panels` panels side by side in b: sums[k][j] = sum over the block of a[k] * b[16 p + j], k < nrow, j <
- * 16; added to the `merges` sums before it, `apart` reals from one to the next, and put where the first of
- * these was. A panel's sums are panel_size reals from another's. */
+CN_INLINE void outer_tile_add(size_t nrow, size_t panels, const float *more, size_t panel_size,
+                              vector sums[TILE_ROWS][MOST_PANELS * VECTORS])
+{
+    UNROLLED
+    for (size_t k = 0; k < nrow; k++) {
+        UNROLLED
+        for (size_t v = 0; v < panels * VECTORS; v++)
+            sums[k][v] += load(more + v / VECTORS * panel_size + k * COLUMNS + v % VECTORS * VECTOR_REALS);
+    }
+}
+
+/* For `panels` panels side by side in b: sums[k][j] = sum over the block of a[k] * b[16 p + j], k < nrow, j < 16;
+ * and what the goal says. */
 CN_INLINE void outer_tile(size_t nrow, size_t panels, const outer_rows *block, const float *a, const float *b,
-                          float *out, size_t panel_size, size_t merges, size_t apart)
+                          const outer_goal *goal, const float *out, float *to)
 {
     vector sums[TILE_ROWS][MOST_PANELS * VECTORS];
     UNROLLED
@@ -98,20 +108,17 @@ CN_INLINE void outer_tile(size_t nrow, size_t panels, const outer_rows *block, c
                 }
             }
         }
-    for (; merges > 0; merges--) {
-        out -= apart;
-        UNROLLED
-        for (size_t k = 0; k < nrow; k++) {
-            UNROLLED
-            for (size_t v = 0; v < panels * VECTORS; v++)
-                sums[k][v] += load(out + v / VECTORS * panel_size + k * COLUMNS + v % VECTORS * VECTOR_REALS);
-        }
+    for (size_t merges = goal->merges; merges > 0; merges--) {
+        out -= goal->apart;
+        outer_tile_add(nrow, panels, out, goal->out_panel, sums);
     }
+    if (goal->accumulate)
+        outer_tile_add(nrow, panels, to, goal->to_panel, sums);
     UNROLLED
     for (size_t k = 0; k < nrow; k++) {
         UNROLLED
         for (size_t v = 0; v < panels * VECTORS; v++)
-            *(vector *)(out + v / VECTORS * panel_size + k * COLUMNS + v % VECTORS * VECTOR_REALS) =
+            *(vector *)(to + v / VECTORS * goal->to_panel + k * COLUMNS + v % VECTORS * VECTOR_REALS) =
                 sums[k][v];
     }
 }

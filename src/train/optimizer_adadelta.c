@@ -34,7 +34,7 @@ static void constants(const cn_spec *spec, double step, double constants[CN_MAX_
 
 #define ADADELTA(c, p, g, G, D)                                                                              \
     G = c[RHO] * G + c[REST] * (g * g);                                                                      \
-    const real u = g * (CN_SQRT(D + c[EPSILON]) / CN_SQRT(G + c[EPSILON]));                                  \
+    const real u = g * CN_SQRT((D + c[EPSILON]) / (G + c[EPSILON]));                                         \
     D = c[RHO] * D + c[REST] * (u * u);                                                                      \
     p -= c[RATE] * u
 CN_UPDATE(ADADELTA)

@@ -281,7 +281,7 @@ void cn_plan_carry(const cn_plan *plan, const cn_step *step, const cinch_data *d
 
 bool cn_plan_goes_together(const cn_plan *plan, size_t batch_rows, size_t nthread)
 {
-    enum { MOST_ROWS = 24, FEWEST_WEIGHTS = 1 << 15 };
+    enum { MOST_ROWS = 32, FEWEST_WEIGHTS = 1 << 15 };
     return nthread > 1 && batch_rows <= MOST_ROWS * nthread && plan->nweight >= FEWEST_WEIGHTS &&
            !plan->bundles && !plan->images && !plan->means;
 }

@@ -160,8 +160,8 @@ static cinch_status make_engine(cinch_trainer *trainer, cinch_error *error)
     trainer->order = cn_new(trainer->rows, sizeof *trainer->order, error);
     trainer->first_tile = cn_new(cn_threads_count(trainer->threads) + 1, sizeof *trainer->first_tile, error);
     trainer->tile_penalties = cn_new(trainer->weights->ntile, sizeof *trainer->tile_penalties, error);
-    trainer->gradients =
-        cn_new(cn_threads_count(trainer->threads) * CN_TILE_PANELS * CN_TILE_REALS, trainer->kernels->real_size, error);
+    trainer->gradients = cn_new(cn_threads_count(trainer->threads) * CN_TILE_PANELS * CN_TILE_REALS,
+                                trainer->kernels->real_size, error);
     trainer->tiles = cn_new(trainer->weights->ntile, sizeof *trainer->tiles, error);
     if (!trainer->order || !trainer->first_tile || !trainer->tiles || !trainer->tile_penalties ||
         !trainer->gradients)
@@ -306,7 +306,9 @@ static size_t panels_at_once(const cinch_trainer *trainer, size_t i, size_t thre
     size_t count = 1;
     while (count < CN_TILE_PANELS + 2 && goes_on(trainer, i + count - 1, thread))
         count++;
-    return count <= CN_TILE_PANELS ? count : count == CN_TILE_PANELS + 1 ? CN_TILE_PANELS - 1 : CN_TILE_PANELS;
+    return count <= CN_TILE_PANELS       ? count
+           : count == CN_TILE_PANELS + 1 ? CN_TILE_PANELS - 1
+                                         : CN_TILE_PANELS;
 }
 
 /* The thread's tiles: gradient over the whole batch, and what is done with it. */
@@ -314,7 +316,8 @@ static void update_tiles(cinch_trainer *trainer, const cn_step *step, size_t bat
                          size_t thread)
 {
     const cn_weights *weights = trainer->weights;
-    void *gradient = (char *)trainer->gradients + thread * CN_TILE_PANELS * CN_TILE_REALS * weights->kernels->real_size;
+    void *gradient =
+        (char *)trainer->gradients + thread * CN_TILE_PANELS * CN_TILE_REALS * weights->kernels->real_size;
     double constants[CN_MAX_CONSTANTS];
     cn_trainer_optimizer(trainer)->constants(&trainer->optimizer, (double)update, constants);
     for (size_t i = trainer->first_tile[thread], end = trainer->first_tile[thread + 1]; i < end;) {
