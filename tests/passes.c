@@ -78,7 +78,7 @@ static void take_gradients(passed *done, const cn_plan *plan, const cn_step *ste
     assert_true(done->counts && done->gradients);
     for (size_t p = 0; p < weights->count; p++) {
         done->counts[p] = weights->packed[p].nreal;
-        done->gradients[p] = calloc(done->counts[p], step->kernels->real_size);
+        done->gradients[p] = cn_new(done->counts[p], step->kernels->real_size, NULL);
         assert_non_null(done->gradients[p]);
     }
     for (size_t t = 0; t < weights->ntile; t++) {
@@ -142,7 +142,7 @@ passed passed_new(const net *of, const cn_kernels *kernels, size_t rows, size_t 
 void passed_free(passed *done)
 {
     for (size_t p = 0; p < done->nparameter; p++)
-        free(done->gradients[p]);
+        cn_free(done->gradients[p]);
     free(done->gradients);
     free(done->counts);
 }
