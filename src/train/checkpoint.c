@@ -115,11 +115,11 @@ static cinch_status add_positions(const cinch_trainer *trainer, cn_model_file *f
         if (add_entry(file, scrap, positions[i].key, &text, error))
             return CINCH_MEMORY;
     }
+    const cn_history_text *history = cn_trainer_history_text(trainer, error);
+    if (!history)
+        return CINCH_MEMORY;
     cn_text text = {0};
-    for (size_t e = 0; e < trainer->epoch; e++) {
-        cn_text_add(&text, e ? "," : "");
-        cn_text_add_number(&text, trainer->history[e].seconds);
-    }
+    cn_text_add_bytes(&text, history->seconds.chars, history->seconds.length);
     return add_entry(file, scrap, history_seconds, &text, error);
 }
 

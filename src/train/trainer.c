@@ -186,8 +186,9 @@ cinch_trainer *cinch_trainer_new(const cinch_recipe *recipe, const cinch_data *t
         return NULL;
     trainer->data = train;
     trainer->recipe = cn_recipe_copy(recipe, error);
-    if (!trainer->recipe || split_rows(trainer, error) || take_settings(trainer, error) ||
-        make_model(trainer, error) || make_objective(trainer, error) ||
+    trainer->history_text = cn_new(1, sizeof *trainer->history_text, error);
+    if (!trainer->recipe || !trainer->history_text || split_rows(trainer, error) ||
+        take_settings(trainer, error) || make_model(trainer, error) || make_objective(trainer, error) ||
         cn_check_targets(&trainer->objective, trainer->model, train, 0,
                          trainer->rows + trainer->validation_rows, error) ||
         make_engine(trainer, error)) {
@@ -214,6 +215,9 @@ void cinch_trainer_free(cinch_trainer *trainer)
     cn_free(trainer->tile_penalties);
     cn_free(trainer->gradients);
     cn_free(trainer->history);
+    if (trainer->history_text)
+        cn_history_text_clear(trainer->history_text);
+    cn_free(trainer->history_text);
     cn_objective_clear(&trainer->objective);
     cn_spec_clear(&trainer->optimizer);
     cinch_model_free(trainer->model);
@@ -423,12 +427,18 @@ cinch_status cn_trainer_reserve(cinch_trainer *trainer, size_t nepoch, cinch_err
     return CINCH_OK;
 }
 
+/* What the clock tells, and no digits behind it. */
+static double nearest_nanosecond(double seconds)
+{
+    return round(seconds * 1e9) / 1e9;
+}
+
 static cinch_status end_epoch(cinch_trainer *trainer, cinch_error *error)
 {
     double rows = (double)trainer->rows;
     cinch_epoch *epoch = &trainer->history[trainer->epoch];
     *epoch = (cinch_epoch){.train_loss = trainer->loss_sum / rows,
-                           .seconds = trainer->seconds,
+                           .seconds = nearest_nanosecond(trainer->seconds),
                            .train_reconstruction = trainer->reconstruction_sum / rows,
                            .validation_loss = NAN};
     if (trainer->validator)
@@ -506,27 +516,17 @@ cinch_status cinch_trainer_run(cinch_trainer *trainer, cinch_callback *callback,
 
 /* ---- Results ------------------------------------------------------------------------------------------- */
 
+const cn_history_text *cn_trainer_history_text(const cinch_trainer *trainer, cinch_error *error)
+{
+    cn_history_text *text = trainer->history_text;
+    bool validated = trainer->validator;
+    return cn_history_text_follow(text, trainer->history, trainer->epoch, validated, error) ? NULL : text;
+}
+
 char *cn_trainer_history(const cinch_trainer *trainer, bool seconds, cinch_error *error)
 {
-    cn_text text = {0};
-    cn_text_add(&text, "epoch,train_loss,train_reconstruction,validation_loss%s\n",
-                seconds ? ",seconds" : "");
-    for (size_t e = 0; e < trainer->epoch; e++) {
-        const cinch_epoch *epoch = &trainer->history[e];
-        cn_text_add(&text, "%zu,", e);
-        cn_text_add_number(&text, epoch->train_loss);
-        cn_text_add(&text, ",");
-        cn_text_add_number(&text, epoch->train_reconstruction);
-        cn_text_add(&text, ",");
-        if (trainer->validator)
-            cn_text_add_number(&text, epoch->validation_loss);
-        if (seconds) {
-            cn_text_add(&text, ",");
-            cn_text_add_number(&text, epoch->seconds);
-        }
-        cn_text_add(&text, "\n");
-    }
-    return cn_text_take(&text, error);
+    const cn_history_text *text = cn_trainer_history_text(trainer, error);
+    return text ? cn_copy_text(seconds ? text->timed.chars : text->plain.chars, error) : NULL;
 }
 
 cinch_model *cinch_trainer_model(const cinch_trainer *trainer, cinch_error *error)

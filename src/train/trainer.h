@@ -3,6 +3,7 @@
 #define CN_TRAIN_TRAINER_H
 
 #include "train/evaluate.h"
+#include "train/history_text.h"
 
 struct cinch_trainer {
     /* What it is: fixed when it is made. */
@@ -25,7 +26,7 @@ struct cinch_trainer {
     size_t *tiles;           /* [tiles]: thread after thread, each one's tiles */
     size_t *first_tile;      /* [threads + 1]: where each one's begin there */
     double *tile_penalties;  /* [tiles]: of this step */
-    void *gradients;         /* [threads][2][CN_TILE_REALS]: of the tiles that a thread has in hand */
+    void *gradients; /* [threads][CN_TILE_PANELS][CN_TILE_REALS]: of the tiles that a thread has in hand */
 
     /* Where it stands: what a checkpoint holds. */
     size_t epoch, row;                   /* the epoch under way and its rows done */
@@ -34,6 +35,7 @@ struct cinch_trainer {
     double seconds;                      /* of this epoch so far */
     cinch_epoch *history;                /* [epoch] of those done, with room for history_room */
     size_t history_room;
+    cn_history_text *history_text; /* of those printed so far */
     size_t best_epoch;
     double best_loss; /* infinity before any */
     float **best;     /* [parameters]: the best epoch's values; NULL unless keep_best */
@@ -66,7 +68,10 @@ typedef struct cn_more {
 cinch_status cn_trainer_save(const cinch_trainer *trainer, const cn_more *more, const char *path,
                              cinch_error *error);
 
-/* The history as CSV, with or without its seconds. */
+/* The history as texts, the trainer's own until the next call. */
+const cn_history_text *cn_trainer_history_text(const cinch_trainer *trainer, cinch_error *error);
+
+/* A copy as CSV, with or without its seconds. */
 char *cn_trainer_history(const cinch_trainer *trainer, bool seconds, cinch_error *error);
 
 #endif
