@@ -20,7 +20,7 @@
 enum {
     CN_PANEL = 16,      /* columns of a packed panel */
     CN_BLOCK_ROWS = 32, /* rows of a batch summed in order; blocks are added in a binary tree */
-    CN_TILE_PANELS = 4, /* panels whose tiles are summed at once, at most */
+    CN_TILE_PANELS = 8, /* panels whose tiles are summed at once, at most */
     CN_TILE_ROWS = 96   /* matrix rows (inputs) of one gradient tile: a multiple of 6, 12 and CN_PANEL */
 };
 

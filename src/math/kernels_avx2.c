@@ -19,14 +19,9 @@ typedef __m256 vector;
 
 /* Tiles of 12 sums at most, of two registers a panel. */
 enum { TILE_ROWS = 6, MOST_PANELS = 4, BEST_PANELS = 1 };
-#define PRODUCT_MOST                                                                                         \
-    {                                                                                                        \
-        0, 6, 3, 0, 1                                                                                        \
-    }
-#define OUTER_MOST                                                                                           \
-    {                                                                                                        \
-        0, 6, 0, 0, 0                                                                                        \
-    }
+#define PRODUCT_MOST     0, 6, 3, 0, 1
+#define PRODUCT_GOOD     0, 6, 3, 0, 1
+#define OUTER_MOST       0, 6, 0, 0, 0
 #define PRODUCT_TILES(X) TILES_TO_6(X, 1) TILES_TO_3(X, 2) X(1, 4)
 #define OUTER_TILES(X)   TILES_TO_6(X, 1)
 

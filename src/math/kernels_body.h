@@ -107,7 +107,8 @@ static void activate_backward(cn_activation activation, size_t rows, size_t widt
 
 #include "math/kernels_row.h"
 
-static const unsigned char product_most[] = PRODUCT_MOST, outer_most[] = OUTER_MOST;
+static const unsigned char product_most[] = {PRODUCT_MOST}, product_good[] = {PRODUCT_GOOD},
+                           outer_most[] = {OUTER_MOST};
 
 /* The next of tiles as equal as can be, of `most` rows at most. */
 static size_t equal_part(size_t left, size_t most)
@@ -173,8 +174,9 @@ static void product_panels(const product_part *part, size_t j, size_t panels)
     real *sums = p->z ? p->z : p->y;
     panel += j / COLUMNS * panel_size + part->first * COLUMNS;
     const bool activated = part->last && (p->z || p->activation != CN_LINEAR);
+    const size_t most = (part->rows > product_most[panels] ? product_good : product_most)[panels];
     for (size_t r = 0, n; r < part->rows; r += n) {
-        n = equal_part(part->rows - r, product_most[panels]);
+        n = equal_part(part->rows - r, most);
         const size_t row = part->row + r, at = row * p->y_stride + j;
         product_tiles[panels][n](reach, part->in, (const real *)p->x + row * p->x_stride + part->first,
                                  p->x_stride, panel, panel_size, part->first > 0, bias, sums + at,
@@ -262,28 +264,12 @@ static size_t block_rows(const cn_lines *lines)
     return rows;
 }
 
-static outer_rows rows_of(const cn_outer *o, size_t rows)
-{
-    const cn_lines *lines = o->lines;
-    if (!lines)
-        return (outer_rows){
-            .images = 1, .lines = 1, .rows = rows, .a_row = o->a_stride, .b_row = o->b_stride};
-    return (outer_rows){.images = rows,
-                        .lines = lines->count,
-                        .rows = lines->positions,
-                        .a_image = o->a_stride,
-                        .a_line = lines->a_line,
-                        .a_row = lines->a_position,
-                        .b_image = o->b_stride,
-                        .b_line = lines->b_line,
-                        .b_row = lines->b_position};
-}
-
 /* Some rows of a tile's panels, [panels][nrow][16]. */
 typedef struct outer_part {
     const cn_outer *o;
     size_t first, nrow;
-    bool far; /* a and b */
+    bool far;                     /* a and b */
+    size_t fetch_from, fetch_end; /* rows to ask for meanwhile */
 } outer_part;
 
 /* Rows that are far away are asked for while those before them are summed: the processor does not foresee a step
@@ -296,9 +282,9 @@ static void fetch_rows(const outer_part *part, size_t first, size_t end)
         const real *a = (const real *)o->a + o->row + part->first + r * o->a_stride;
         const real *b = (const real *)o->b + o->panel * COLUMNS + r * o->b_stride;
         for (size_t k = 0; k < part->nrow; k += LINE)
-            __builtin_prefetch(a + k);
+            __builtin_prefetch(a + k, 0, 2);
         for (size_t j = 0; j < o->npanel * COLUMNS; j += LINE)
-            __builtin_prefetch(b + j);
+            __builtin_prefetch(b + j, 0, 2);
     }
 }
 
@@ -308,60 +294,109 @@ static bool far_away(const cn_outer *o)
     return !o->lines && o->rows * (o->a_stride + o->b_stride) > NEAR;
 }
 
-/* One block of rows. */
-static void outer_block(const outer_part *part, size_t r, size_t count, const outer_goal *goal,
-                        const real *out, real *to)
+/* The part's strips over the same rows, which begin at a and b. */
+static void outer_strips(const outer_part *part, const outer_rows *rows, const real *a, const real *b,
+                         const outer_goal *goal, const real *out, real *to)
 {
-    const cn_outer *o = part->o;
-    const outer_rows rows = rows_of(o, count);
-    const real *a = (const real *)o->a + o->row + part->first + r * o->a_stride;
-    const real *b = (const real *)o->b + o->panel * COLUMNS + r * o->b_stride;
-    size_t fetched = r + count;
-    for (size_t p = 0, panels; p < o->npanel; p += panels) {
-        panels = panels_at_once(outer_most, part->nrow, o->npanel - p);
+    const size_t npanel = part->o->npanel;
+    size_t fetched = part->fetch_from;
+    for (size_t p = 0, panels; p < npanel; p += panels) {
+        panels = panels_at_once(outer_most, part->nrow, npanel - p);
         const size_t most = outer_most[panels], share = CN_BLOCK_ROWS * most / part->nrow + 1;
         for (size_t first = 0, n; first < part->nrow; first += n, fetched += share) {
             n = equal_part(part->nrow - first, most);
-            if (part->far && fetched < r + count + CN_BLOCK_ROWS)
-                fetch_rows(part, fetched, smaller(fetched + share, r + count + CN_BLOCK_ROWS));
-            outer_tiles[panels][n](&rows, a + first, b + p * COLUMNS, goal,
+            if (fetched < part->fetch_end)
+                fetch_rows(part, fetched, smaller(fetched + share, part->fetch_end));
+            outer_tiles[panels][n](rows, a + first, b + p * COLUMNS, goal,
                                    out + p * goal->out_panel + first * COLUMNS,
                                    to + p * goal->to_panel + first * COLUMNS);
         }
     }
 }
 
-enum { PART_REALS = CN_TILE_PANELS * CN_TILE_ROWS * COLUMNS }; /* summed at a time: they stay near */
-
-/* Block after block of rows, in each the part's strips: so a block of a and of b is read from afar once. The last
- * one's sums are added to all that are left. */
-static void outer_sums(const outer_part *part, real *target, size_t target_panel)
+/* One block of rows that are one position each; behind it the next is fetched. */
+static void outer_block(outer_part *part, size_t r, size_t count, const outer_goal *goal, const real *out,
+                        real *to)
 {
-    real levels[(CN_TREE_LEVELS + 1) * PART_REALS] __attribute__((aligned(CN_ALIGNMENT)));
     const cn_outer *o = part->o;
-    const size_t rows = block_rows(o->lines), panel_size = part->nrow * COLUMNS;
-    size_t depth = 0, r = 0;
-    outer_goal goal = {.apart = PART_REALS, .out_panel = panel_size, .to_panel = panel_size};
-    for (; r + rows < o->rows; r += rows) {
-        real *out = levels + depth * PART_REALS;
-        goal.merges = cn_tree_merges(r / rows);
-        outer_block(part, r, rows, &goal, out, out - goal.merges * PART_REALS);
-        depth += 1 - goal.merges;
-    }
-    goal.merges = depth;
-    goal.to_panel = target_panel;
-    goal.accumulate = o->accumulate;
-    outer_block(part, r, o->rows - r, &goal, levels + depth * PART_REALS, target);
+    const outer_rows rows = {
+        .images = 1, .lines = 1, .rows = count, .a_row = o->a_stride, .b_row = o->b_stride};
+    part->fetch_from = r + count;
+    part->fetch_end = part->far ? r + count + CN_BLOCK_ROWS : 0;
+    outer_strips(part, &rows, (const real *)o->a + o->row + part->first + r * o->a_stride,
+                 (const real *)o->b + o->panel * COLUMNS + r * o->b_stride, goal, out, to);
 }
 
+/* One block of images: a few of them, or some lines of one, at a time, so that these stay near while all strips go
+ * over them; their sums so far are in `out`. */
+static void outer_images(const outer_part *part, size_t r, size_t count, const outer_goal *goal, real *out,
+                         real *to)
+{
+    enum { NEAR_POSITIONS = 64 };
+    const cn_outer *o = part->o;
+    const cn_lines *lines = o->lines;
+    const size_t image = lines->count * lines->positions;
+    const size_t images = image < NEAR_POSITIONS ? NEAR_POSITIONS / image : 1;
+    const size_t most = image <= NEAR_POSITIONS ? lines->count : NEAR_POSITIONS / lines->positions;
+    outer_rows rows = {.rows = lines->positions,
+                       .a_image = o->a_stride,
+                       .a_line = lines->a_line,
+                       .a_row = lines->a_position,
+                       .b_image = o->b_stride,
+                       .b_line = lines->b_line,
+                       .b_row = lines->b_position};
+    outer_goal some = *goal;
+    for (size_t i = 0; i < count; i += rows.images)
+        for (size_t line = 0; line < lines->count; line += rows.lines) {
+            rows.images = smaller(images, count - i);
+            rows.lines = smaller(most > 0 ? most : 1, lines->count - line);
+            const bool begun = i > 0 || line > 0;
+            const bool last = i + rows.images == count && line + rows.lines == lines->count;
+            some.merges = begun + (last ? goal->merges : 0);
+            some.to_panel = last ? goal->to_panel : goal->out_panel;
+            some.accumulate = last && goal->accumulate;
+            outer_strips(
+                part, &rows,
+                (const real *)o->a + o->row + part->first + (r + i) * o->a_stride + line * lines->a_line,
+                (const real *)o->b + o->panel * COLUMNS + (r + i) * o->b_stride + line * lines->b_line, &some,
+                begun ? out + goal->apart : out, last ? to : out);
+        }
+}
+
+/* Levels of the tree over so many blocks, and one for what is under way. */
+static size_t levels_of(size_t blocks)
+{
+    size_t levels = 2;
+    while (blocks >> (levels - 1))
+        levels++;
+    return levels;
+}
+
+enum { PART_REALS = CN_TILE_PANELS * CN_TILE_ROWS * COLUMNS };
+
+/* Block after block of rows, in each the part's strips: so a block of a and of b is read from afar once. The
+ * last one's sums are added to all that are left. */
 static void outer(const cn_outer *o)
 {
-    const size_t most = PART_REALS / COLUMNS / o->npanel,
-                 apart = o->tile_panel ? o->tile_panel : o->nrow * COLUMNS;
-    outer_part part = {.o = o, .far = far_away(o)};
-    for (; part.first < o->nrow; part.first += part.nrow) {
-        part.nrow = equal_part(o->nrow - part.first, most);
-        outer_sums(&part, (real *)o->tile + part.first * COLUMNS, apart);
+    const size_t rows = block_rows(o->lines), panel_size = o->nrow * COLUMNS;
+    real levels[levels_of(o->rows / rows) * PART_REALS] __attribute__((aligned(CN_ALIGNMENT)));
+    outer_part part = {.o = o, .nrow = o->nrow, .far = far_away(o)};
+    outer_goal goal = {.apart = PART_REALS, .out_panel = panel_size, .to_panel = panel_size};
+    size_t depth = 0;
+    for (size_t r = 0; r == 0 || r < o->rows; r += rows) {
+        const bool last = r + rows >= o->rows;
+        real *out = levels + depth * PART_REALS, *to;
+        goal.merges = last ? depth : cn_tree_merges(r / rows);
+        to = last ? o->tile : out - goal.merges * PART_REALS;
+        if (last) {
+            goal.to_panel = o->tile_panel ? o->tile_panel : panel_size;
+            goal.accumulate = o->accumulate;
+        }
+        if (o->lines)
+            outer_images(&part, r, smaller(o->rows - r, rows), &goal, out, to);
+        else
+            outer_block(&part, r, smaller(o->rows - r, rows), &goal, out, to);
+        depth += 1 - goal.merges;
     }
 }
 

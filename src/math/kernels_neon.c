@@ -22,14 +22,9 @@ typedef float vector __attribute__((vector_size(16), may_alias));
 
 /* A tile's sums, a row of all panels and one x have a register each. */
 enum { TILE_ROWS = 6, MOST_PANELS = 2, BEST_PANELS = 1 };
-#define PRODUCT_MOST                                                                                         \
-    {                                                                                                        \
-        0, 6, 2                                                                                              \
-    }
-#define OUTER_MOST                                                                                           \
-    {                                                                                                        \
-        0, 6, 0                                                                                              \
-    }
+#define PRODUCT_MOST     0, 6, 2
+#define PRODUCT_GOOD     0, 6, 2
+#define OUTER_MOST       0, 6, 0
 #define PRODUCT_TILES(X) TILES_TO_6(X, 1) X(1, 2) X(2, 2)
 #define OUTER_TILES(X)   TILES_TO_6(X, 1)
 

@@ -80,13 +80,8 @@ CN_INLINE void outer_tile(size_t nrow, size_t panels, const outer_rows *block, c
         to[i] = sums[i] + (goal->accumulate ? to[i] : 0);
 }
 
-#define PRODUCT_MOST                                                                                         \
-    {                                                                                                        \
-        0, 4                                                                                                 \
-    }
-#define OUTER_MOST                                                                                           \
-    {                                                                                                        \
-        0, 4                                                                                                 \
-    }
+#define PRODUCT_MOST     0, 4
+#define PRODUCT_GOOD     0, 4
+#define OUTER_MOST       0, 4
 #define PRODUCT_TILES(X) TILES_TO_4(X, 1)
 #define OUTER_TILES(X)   TILES_TO_4(X, 1)

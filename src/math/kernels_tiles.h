@@ -20,18 +20,21 @@ typedef struct outer_goal {
 } outer_goal;
 
 /* A table lists its tiles, each rows by panels side by side, as X(rows, panels): PRODUCT_TILES and OUTER_TILES;
- * and in PRODUCT_MOST and OUTER_MOST the most rows for each number of panels, 0 where there are none.
- * BEST_PANELS is what many rows take. */
+ * and in PRODUCT_MOST and OUTER_MOST the most rows for 0, 1, 2, ... panels, 0 where there are none. PRODUCT_GOOD is
+ * how many more rows than that are cut into at most, BEST_PANELS the panels that they take. */
 #define TILES_TO_3(X, panels)  X(1, panels) X(2, panels) X(3, panels)
 #define TILES_TO_4(X, panels)  TILES_TO_3(X, panels) X(4, panels)
 #define TILES_TO_6(X, panels)  TILES_TO_4(X, panels) X(5, panels) X(6, panels)
 #define TILES_TO_8(X, panels)  TILES_TO_6(X, panels) X(7, panels) X(8, panels)
-#define TILES_TO_10(X, panels) TILES_TO_8(X, panels) X(9, panels) X(10, panels)
+#define TILES_TO_9(X, panels)  TILES_TO_8(X, panels) X(9, panels)
+#define TILES_TO_10(X, panels) TILES_TO_9(X, panels) X(10, panels)
 #define TILES_TO_12(X, panels) TILES_TO_10(X, panels) X(11, panels) X(12, panels)
 #define TILES_TO_24(X, panels)                                                                               \
     TILES_TO_12(X, panels)                                                                                   \
     X(13, panels)                                                                                            \
-    X(14, panels) X(15, panels) X(16, panels) X(17, panels) X(18, panels) X(19, panels) X(20, panels)        \
-        X(21, panels) X(22, panels) X(23, panels) X(24, panels)
+    X(14, panels)                                                                                            \
+    X(15, panels)                                                                                            \
+    X(16, panels) X(17, panels) X(18, panels) X(19, panels) X(20, panels) X(21, panels) X(22, panels)        \
+        X(23, panels) X(24, panels)
 
 #endif

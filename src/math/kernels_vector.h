@@ -71,6 +71,13 @@ CN_INLINE void product_tile(size_t rows, size_t panels, const cn_reach *reach, s
     }
 }
 
+CN_INLINE void outer_tile_fetch(size_t nrow, size_t panels, const float *more, size_t panel_size)
+{
+    for (size_t p = 0; p < panels; p++)
+        for (size_t k = 0; k < nrow; k++)
+            __builtin_prefetch(more + p * panel_size + k * COLUMNS);
+}
+
 CN_INLINE void outer_tile_add(size_t nrow, size_t panels, const float *more, size_t panel_size,
                               vector sums[TILE_ROWS][MOST_PANELS * VECTORS])
 {
@@ -95,6 +102,8 @@ CN_INLINE void outer_tile(size_t nrow, size_t panels, const outer_rows *block, c
             sums[k][v] = (vector){0};
     }
     const size_t rows = block->rows, a_row = block->a_row, b_row = block->b_row;
+    if (goal->merges > 0)
+        outer_tile_fetch(nrow, panels, out - goal->apart, goal->out_panel);
     for (size_t image = 0; image < block->images; image++)
         for (size_t line = 0; line < block->lines; line++) {
             const float *from = a + image * block->a_image + line * block->a_line;

@@ -64,17 +64,29 @@ size_t cn_windows_small(const cn_convolution *c)
     return (rows * small_pitch(c) + small_reach(c)) * small_channels_of(c);
 }
 
-/* Columns of the result that are made at a time: as many panels as a tile of a row's positions has. */
-static size_t columns_of(size_t positions, size_t channels)
+/* Columns of the result that are made at a time: of so many panels as stay near while all images go over them. */
+static size_t columns_of(const cn_convolution *c, size_t in, size_t out)
 {
-    const size_t columns = (positions > 6 ? 2 : positions > 3 ? 4 : 8) * CN_PANEL;
-    return columns < channels ? columns : channels;
+    enum { NEAR = 1 << 17, MOST = 8 * CN_PANEL, FEWEST = 2 * CN_PANEL };
+    const size_t near = NEAR / (c->kernel_height * c->kernel_width * in) / CN_PANEL * CN_PANEL;
+    const size_t columns = near < FEWEST ? FEWEST : near < MOST ? near : MOST;
+    return columns < out ? columns : out;
+}
+
+static size_t down_columns(const cn_convolution *c)
+{
+    return columns_of(c, channels_of(c), small_channels_of(c));
+}
+
+static size_t up_columns(const cn_convolution *c)
+{
+    return columns_of(c, small_channels_of(c), channels_of(c));
 }
 
 size_t cn_windows_scratch(const cn_convolution *c)
 {
-    const size_t down = c->small_height * c->small_width * columns_of(c->small_width, small_channels_of(c));
-    const size_t up = c->height * c->width * columns_of(c->small_width, channels_of(c));
+    const size_t down = c->small_height * c->small_width * down_columns(c),
+                 up = c->height * c->width * up_columns(c);
     return down > up ? down : up;
 }
 
@@ -233,7 +245,7 @@ void cn_windows_down(const cn_convolution *c, const cn_kernels *kernels, const c
 {
     const planes of = {c->small_channels, c->small_height * c->small_width};
     const size_t channels = channels_of(c), all = small_channels_of(c), row = c->kernel_width * channels;
-    const size_t at_a_time = columns_of(c->small_width, all);
+    const size_t at_a_time = down_columns(c);
     cn_reach reach = {.count = c->kernel_height, .panel_size = weight->in * CN_PANEL};
     for (size_t a = 0; a < c->kernel_height; a++) {
         reach.x[a] = (ptrdiff_t)(a * large_pitch(c) * channels);
@@ -302,7 +314,7 @@ void cn_windows_up(const cn_convolution *c, const cn_kernels *kernels, const cn_
                    void *planes_to)
 {
     const planes of = {c->channels, c->height * c->width};
-    const size_t all = channels_of(c), at_a_time = columns_of(c->small_width, all);
+    const size_t all = channels_of(c), at_a_time = up_columns(c);
     for (size_t first = 0, columns; first < all; first += columns) {
         columns = least(at_a_time, all - first);
         for (size_t i = 0; i < images->count; i++) {
@@ -352,6 +364,7 @@ void cn_windows_gradient(const cn_convolution *c, const cn_kernels *kernels, siz
                          const void *small, size_t row_stride, const cn_tile *tile, bool accumulate,
                          void *reals)
 {
+    enum { NEAR_ROWS = 48 }; /* whose sums stay near beside some positions of both images */
     const size_t stretch = c->kernel_width * channels_of(c), in = c->kernel_height * stretch;
     const size_t panels = small_channels_of(c) / CN_PANEL;
     const bool whole = !tile->nrow;
@@ -363,7 +376,7 @@ void cn_windows_gradient(const cn_convolution *c, const cn_kernels *kernels, siz
         part.npanel = least(CN_TILE_PANELS, end - part.panel);
         for (part.row = top; part.row < bottom; part.row += part.nrow) {
             const size_t left = least(bottom - part.row, stretch - part.row % stretch);
-            part.nrow = least(left, CN_TILE_ROWS);
+            part.nrow = least(left, NEAR_ROWS);
             sum_stretch(c, kernels, rows, large, small, row_stride, &part, accumulate,
                         at(kernels, reals, (part.panel - first) * tile_panel + (part.row - top) * CN_PANEL),
                         tile_panel);

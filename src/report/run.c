@@ -16,7 +16,7 @@
 static const char *const file_names[] = {"recipe.ini", "checkpoint.safetensors", "history.csv", "result.json",
                                          "model.safetensors"};
 
-enum { CHECKPOINT_SECONDS = 30, ENCODED_AT_A_TIME = 4096, NFILE = sizeof file_names / sizeof *file_names };
+enum { CHECKPOINT_SECONDS = 30, NFILE = sizeof file_names / sizeof *file_names };
 enum { HISTORY_ROOM = CN_STAGE_ROOM + sizeof "history-.csv" };
 
 struct run {
@@ -492,16 +492,25 @@ static cinch_status test_model(const struct run *run, const cinch_model *model, 
     return evaluator ? CINCH_OK : CINCH_MEMORY;
 }
 
+/* So many rows' codes at a time as are worth the threads, of wide ones fewer. */
+static size_t encoded_at_a_time(size_t rows, size_t width)
+{
+    enum { MOST_ROWS = 4096, MOST_VALUES = 1 << 22 };
+    size_t most = MOST_VALUES / width < MOST_ROWS ? MOST_VALUES / width : MOST_ROWS;
+    return most < 1 ? 1 : most < rows ? most : rows;
+}
+
 /* Says how many values of the code are 0 for every training row. */
 static cinch_status warn_of_dead_codes(const struct run *run, const cinch_model *model, cinch_error *error)
 {
     size_t width = cn_shape_size(model->code), rows = run->trainer->rows, dead = 0;
+    size_t at_a_time = encoded_at_a_time(rows, width);
     cinch_runner *runner = cinch_runner_new(model, cn_threads_count(run->trainer->threads), error);
-    float *codes = cn_new((size_t)ENCODED_AT_A_TIME * width, sizeof *codes, error);
+    float *codes = cn_new(at_a_time * width, sizeof *codes, error);
     bool *alive = cn_new(width, sizeof *alive, error);
     cinch_status status = runner && codes && alive ? CINCH_OK : CINCH_MEMORY;
-    for (size_t first = 0; first < rows && !status; first += ENCODED_AT_A_TIME) {
-        size_t count = rows - first < ENCODED_AT_A_TIME ? rows - first : ENCODED_AT_A_TIME;
+    for (size_t first = 0; first < rows && !status; first += at_a_time) {
+        size_t count = rows - first < at_a_time ? rows - first : at_a_time;
         status = cinch_runner_encode(runner, run->train, first, count, codes, error);
         for (size_t i = 0; i < count * width && !status; i++)
             alive[i % width] |= codes[i] != 0;
