@@ -16,6 +16,7 @@
 #include "model/stencil.h"
 #include "tests/guarded.h"
 #include "tests/passes.h"
+#include "tests/strides.h"
 
 /* ---- Views --------------------------------------------------------------------------------------------- */
 
@@ -144,9 +145,7 @@ static void check_sums(const cn_kernels *k, size_t out, size_t in, size_t places
 /* From one shape to the next; under a slow checker CINCH_SHAPE_STRIDE times as far. */
 static size_t shape_step(void)
 {
-    const char *text = getenv("CINCH_SHAPE_STRIDE");
-    size_t stride = text ? (size_t)strtoul(text, NULL, 10) : 1;
-    return stride > 0 ? stride : 1;
+    return stride_of("CINCH_SHAPE_STRIDE");
 }
 
 static void test_sums(void **state)
@@ -656,8 +655,7 @@ static void check_gradients(const net *of, const cn_kernels *k, size_t rows)
 /* So many of them; under a slow checker two. */
 static size_t batches_tried(void)
 {
-    const char *text = getenv("CINCH_ROWS_STRIDE");
-    return text && strtoul(text, NULL, 10) > 1 ? 2 : NBATCH;
+    return stride_of("CINCH_ROWS_STRIDE") > 1 ? 2 : NBATCH;
 }
 
 static void test_gradients(void **state)

@@ -17,6 +17,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "tests/strides.h"
 
 /* ---- Faults -------------------------------------------------------------------------------------------- */
 
@@ -362,9 +363,7 @@ static bool try_once(const char *what, cinch_status (*act)(cinch_error *), bool 
 /* Every call; under a slow checker every CINCH_FAULT_STRIDE-th. */
 static size_t fault_stride(void)
 {
-    const char *text = getenv("CINCH_FAULT_STRIDE");
-    size_t stride = text ? (size_t)strtoul(text, NULL, 10) : 1;
-    return stride > 0 ? stride : 1;
+    return stride_of("CINCH_FAULT_STRIDE");
 }
 
 static void try_all(const char *what, cinch_status (*act)(cinch_error *), bool with_run)

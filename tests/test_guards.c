@@ -14,6 +14,7 @@
 
 #include "math/kernels.h"
 #include "tests/guarded.h"
+#include "tests/strides.h"
 
 /* How the arrays of a run lie: at the page behind them or, `before`, at the one before them, and so many
  * reals apart from it, the n-th array n times as many. Those that have to be aligned always lie at the
@@ -681,9 +682,7 @@ static void check_table(const cn_kernels *k, const guard_case *of, size_t triple
 static void test_case(void **state)
 {
     const guard_case *of = *state;
-    const char *text = getenv("CINCH_SHAPE_STRIDE");
-    size_t stride = text ? (size_t)strtoul(text, NULL, 10) : 1;
-    for (size_t triple = 0; triple < NTRIPLE; triple += stride ? stride : 1) {
+    for (size_t triple = 0; triple < NTRIPLE; triple += stride_of("CINCH_SHAPE_STRIDE")) {
         run truth = run_one(&cn_kernels_double, of, triple, 0);
         FOR_TABLES(k)
         check_table(k, of, triple, &truth);

@@ -16,6 +16,7 @@
 #include "tests/counted.h"
 #include "tests/guarded.h"
 #include "tests/passes.h"
+#include "tests/strides.h"
 
 enum { MOST_ROWS = 203 };
 
@@ -108,9 +109,7 @@ enum { NNET = sizeof nets / sizeof *nets, PRODUCTS = NNET - 2 };
 /* From one batch's size to the next; under a slow checker CINCH_ROWS_STRIDE times as far. */
 static size_t rows_step(size_t step)
 {
-    const char *text = getenv("CINCH_ROWS_STRIDE");
-    size_t stride = text ? (size_t)strtoul(text, NULL, 10) : 1;
-    return step * (stride > 0 ? stride : 1);
+    return step * stride_of("CINCH_ROWS_STRIDE");
 }
 
 static void test_rows_or_batch(void **state)

@@ -14,6 +14,7 @@
 #include "model/folding.h"
 #include "model/image.h"
 #include "tests/guarded.h"
+#include "tests/strides.h"
 
 /* ---- Correlations -------------------------------------------------------------------------------------- */
 
@@ -844,9 +845,7 @@ static bool shape_of(cn_convolution *c, bool same)
 /* Every shape; under a slow checker every CINCH_SHAPE_STRIDE-th. */
 static size_t shape_stride(void)
 {
-    const char *text = getenv("CINCH_SHAPE_STRIDE");
-    size_t stride = text ? (size_t)strtoul(text, NULL, 10) : 1;
-    return stride > 0 ? stride : 1;
+    return stride_of("CINCH_SHAPE_STRIDE");
 }
 
 static void test_convolutions(void **state)
