@@ -18,7 +18,7 @@
 /* Two blocks of rows, the second not full; each an image of 4 x 3 x 2, which dense layers flatten. */
 enum { ROWS = 37, FEATURES = 24 };
 static const cinch_shape image = {.rank = 3, .sizes = {4, 3, 2}};
-enum { MOST_VALUES = 50, FEW_VALUES = 12 }; /* of one parameter, spread over it */
+enum { MOST_VALUES = 50, FEW_VALUES = 5 }; /* of one parameter, spread over it */
 static const double step_size = 1e-5, tolerance = 1e-6;
 
 /* A net ready to be differentiated. */
