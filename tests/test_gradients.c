@@ -267,6 +267,31 @@ static void test_bundles(void **state)
     assert_true(check_of(table, "dense 16 gelu | dense 1", "tied", "mae", "none"));
 }
 
+/* Several panels' tiles at once are one after the other, to the bit. */
+static void check_panels(struct net *net)
+{
+    static double all[CN_TILE_PANELS * CN_TILE_REALS] __attribute__((aligned(CN_ALIGNMENT)));
+    objective(net);
+    for (size_t t = 0; t < net->weights->ntile; t++) {
+        cn_tile tile = net->weights->tiles[t];
+        const cn_packed *packed = &net->weights->packed[tile.parameter];
+        const size_t left = cn_round_up(packed->matrix.out, CN_PANEL) / CN_PANEL - tile.panel;
+        if (packed->packing == CN_PACK_VECTOR || left < 2)
+            continue;
+        tile.npanel = left < CN_TILE_PANELS ? left : CN_TILE_PANELS;
+        cn_plan_gradient(net->plan, &net->step, ROWS, &tile, all);
+        for (size_t p = 0; p < tile.npanel; p++) {
+            static double one[CN_TILE_REALS] __attribute__((aligned(CN_ALIGNMENT)));
+            cn_tile single = tile;
+            single.npanel = 1;
+            single.panel += p;
+            single.first += p * packed->matrix.in * CN_PANEL;
+            cn_plan_gradient(net->plan, &net->step, ROWS, &single, one);
+            assert_memory_equal(one, all + p * tile.count, tile.count * sizeof *one);
+        }
+    }
+}
+
 /* Convolutions between many channels, beside others: in batches whose gradients go by tiles, and in such as
  * sum them while the rows go by. */
 static void test_windows(void **state)
@@ -290,6 +315,7 @@ static void test_windows(void **state)
             assert_true(windows > 0);
             net.most_values = FEW_VALUES;
             assert_int_equal(net.plan->blocks != NULL, batch > ROWS);
+            check_panels(&net);
             check_net(&net, nets[i][0], nets[i][1], "mse", "weight_l2 0.01");
         }
 }

@@ -61,6 +61,12 @@ same_on_threads "variational, bce, validation" --train "$data/bytes.npy" --epoch
 
 # Images: gradients that are summed as the rows go by, in blocks of eight.
 images=(--train "$data/images.npy" --input 4x5x1 --seed 4)
+# Many channels: products; of few rows the gradients go by tiles, of more while the rows go by.
+for rows in 1 40 90; do
+    same_on_threads "many channels, batches of $rows" "${images[@]}" --limit 100 --epochs 1 --batch $rows \
+        --encoder 'conv 24 3x3 tanh | conv 40 3x3 relu stride=2 | dense 5' --optimizer 'adam lr=0.01' \
+        --decoder 'dense 12 elu | reshape 2x2x3 | deconv 40 3x3 gelu stride=2 | conv 33 3x2 tanh | dense 20'
+done
 conv='conv 5 3x3 relu | maxpool 2 | conv 3 2x2 tanh'
 same_on_threads "conv, batches of 64" "${images[@]}" --epochs 3 --batch 64 --encoder "$conv" --shuffle true \
     --decoder 'upsample 2 | conv 6 3x3 gelu | dense 20 sigmoid' --validation 0.2 --loss bce

@@ -365,8 +365,10 @@ void cn_plan_gradient(const cn_plan *plan, const cn_step *step, size_t batch_row
         return;
     }
     if (plan->block_place[tile->parameter] != SIZE_MAX) {
-        cn_blocks_total(plan->blocks, plan->block_place[tile->parameter] + tile->first, tile->count,
-                        gradient);
+        const size_t panel = weights->packed[tile->parameter].matrix.in * CN_PANEL;
+        for (size_t p = 0; p < tile->npanel; p++)
+            cn_blocks_total(plan->blocks, plan->block_place[tile->parameter] + tile->first + p * panel,
+                            tile->count, cn_row(step, gradient, tile->count, p));
         return;
     }
     for (size_t u = first; u < end; u++) {
